@@ -30,11 +30,15 @@ def agree(served: float, plain: float, slack: float) -> bool:
 
 def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray, precision: float = EPS) -> float:
     """Return how much rounding may make two values of f differ if its operations are done in another order."""
-    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     effects = np.abs(gradient * x)
     inputs = float(effects.sum())
     if math.isnan(inputs):
         inputs = float(np.nansum(effects))
+    return slack_from(max((abs(v) for v in values if math.isfinite(v)), default=0.0), inputs, precision)
+
+
+def slack_from(largest: float, inputs: float, precision: float = EPS) -> float:
+    """Return the slack of values up to `largest`, if rounding the inputs changes f by `inputs` rounding errors."""
     coarse = COARSE * precision if precision > EPS else 0.0
     return max(1e-9, coarse) * largest + max(1e3 * EPS, coarse) * inputs + 1e-300
 

@@ -80,9 +80,12 @@ class Jitted:
         self.locks: dict[Hashable, threading.RLock] = {}
 
     def __call__(self, *args: PyTree) -> PyTree:
+        return self.program(*args)(*args)
+
+    def program(self, *args: PyTree) -> Function:
+        """Return the compiled function for arguments of these shapes and types, which is called in less time."""
         signature = _signature(args)
-        jitted = self.ready.get(signature) or self.compiled(signature, args)
-        return jitted(*args)
+        return self.ready.get(signature) or self.compiled(signature, args)
 
     def code(self, *args: PyTree) -> ClosedJaxpr:
         """Return the traced code, which the first call will compile."""
@@ -181,6 +184,14 @@ class Compiled:
             self.loops.setdefault(key, make())
         return self.loops[key]
 
+    def slopes(self) -> Jitted:
+        """Return the compiled function ``(points, arrays) -> rows`` of gradients and values, each value at the end."""
+
+        def make(points: Array, arrays: PyTree) -> Array:
+            return jax.lax.map(lambda x: jnp.append(*reversed(self.pure(x, arrays))), points)
+
+        return self.loop("slopes", lambda: make)
+
     def loop(self, key: Hashable, make: Callable[[], Function], brief: bool = False) -> Jitted:
         """Return the function compiled under a key; if there is none, compile the result of `make`."""
         return self.get_or_make(key, lambda: Jitted(make(), brief=brief))
@@ -214,10 +225,10 @@ def shared(function: Function) -> Jitted:
 
 def stored(key: Hashable) -> Function | None:
     """Return the function stored under a key, which counts as used; None if there is none."""
-    known = _cache.get(key)
-    if known is not None:
-        remember(key, known)
-    return known
+    with _changing:
+        if key in _cache:
+            _cache.move_to_end(key)
+        return _cache.get(key)
 
 
 def recalled(key: Hashable, kind: type[Stored], make: Callable[[], Stored]) -> Stored:

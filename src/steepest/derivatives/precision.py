@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import jax
@@ -23,14 +22,23 @@ if TYPE_CHECKING:
 HALF = 1e-5
 
 
-@contextmanager
-def double_precision() -> Iterator[None]:
-    """Return a context in which JAX computes in 64 bits, in this thread only.
+class double_precision:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
+    """A context in which JAX computes in 64 bits, in this thread only.
 
     Numbers are computed at once, also while JAX traces a function of the user that calls this library itself.
     """
-    with jax.enable_x64(True), jax.core.eval_context():
-        yield
+
+    __slots__ = ("contexts",)
+
+    def __enter__(self) -> None:
+        self.contexts = jax.enable_x64(True), jax.core.eval_context()
+        for context in self.contexts:
+            context.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        double, eager = self.contexts
+        eager.__exit__(None, None, None)
+        double.__exit__(None, None, None)
 
 
 class compiled_code:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
@@ -95,7 +103,7 @@ def coarseness(code: Jaxpr | ClosedJaxpr, depends: list[bool] | None = None) -> 
             continue
         tainted.update(equation.outvars)
         coarsest = max((coarsest, *(rounding_of(var.aval) for var in equation.outvars)))
-        for inner in _inner(equation.params.values()):
+        for inner in inner_codes(equation.params.values()):
             # If the inner code takes other arguments than the operation, as the body of a loop does, assume that all of
             # them depend on the point.
             matches = len(_open(inner).invars) == len(inputs)
@@ -108,11 +116,11 @@ def _open(code: Array) -> Jaxpr:
     return code.jaxpr if hasattr(code, "jaxpr") else code
 
 
-def _inner(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
+def inner_codes(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
     """Yield the traced code inside the parameters of an operation."""
     for value in values:
         if isinstance(value, (tuple, list)):
-            yield from _inner(value)
+            yield from inner_codes(value)
         elif hasattr(_open(value), "eqns"):
             yield value
 

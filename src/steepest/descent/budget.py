@@ -85,6 +85,8 @@ class Budget:
     ) -> Budget:  # fmt: skip
         """Return the budget that the user gave, after checking it; `count` is ``iterations=`` or ``epochs=``."""
         ((name, iterations),) = count.items()
+        if tolerance is None and seconds is None and evaluations is None and iterations is None:
+            return cls(most=most)
         for word, number in {name: iterations, "evaluations": evaluations}.items():
             if number is not None and not (_is_number(number) and number == int(number) and number >= 0):
                 raise ValueError(f"{word}={quoted(number)}: give a whole number, 0 or more")
@@ -104,6 +106,11 @@ class Budget:
     def asked(self) -> bool:
         """Whether the user gave a tolerance."""
         return self.tolerance > 0 or bool(self.accuracy)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the user gave neither a limit nor a tolerance."""
+        return self.iterations is None and self.evaluations is None and self.seconds is None and not self.asked
 
     def is_exact_count(self, rules: Rules) -> bool:
         """Tell whether to do exactly the iterations given: the step size is fixed, and no tolerance was given."""

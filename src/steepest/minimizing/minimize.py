@@ -16,13 +16,14 @@ from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
-from steepest.derivatives.serving.serve import serve
+from steepest.derivatives.serving.serve import serve, served_again
 from steepest.derivatives.serving.within import Within, holds_curved, read_within
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.plan import Help, Plan
+from steepest.descent.quick.descent import quick
 from steepest.descent.run import Run
 from steepest.descent.view import ChartView, View
 from steepest.minimizing.restarts import (
@@ -287,8 +288,6 @@ def gradient_descent(f: Function, initial_point: PyTree, *, learning_rate: float
     return minimize(f, initial_point, step=learning_rate, iterations=iterations)
 
 
-@interruptible()
-@np.errstate(all="ignore")
 def _optimize(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
@@ -296,6 +295,27 @@ def _optimize(
     within: Within | None = None,
 ) -> Run:  # fmt: skip
     check_callback(callback)
+    is_default = (
+        direction is None and isinstance(step, str) and step == "auto" and (gradient is None or gradient is False)
+        and bounds is None and fixed is None and within is None and type(restarts) is int and restarts == 0
+        and rng is None and callback is None and not progress and type(repeats) is int and repeats == 1
+        and budget.is_open
+    )  # fmt: skip
+    # Compiled code takes less time than a watch for Ctrl-C, which then raises KeyboardInterrupt.
+    return (is_default and _quick_again(f, start, args, sign, budget)) or _optimize_usually(
+        f, start, sign, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress, budget,
+        repeats, within, is_default,
+    )  # fmt: skip
+
+
+@interruptible()
+@np.errstate(all="ignore")
+def _optimize_usually(
+    f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
+    direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
+    rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int, within: Within | None,
+    is_default: bool,
+) -> Run:  # fmt: skip
     clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
     plan, calling, x = make_plan(
@@ -307,12 +327,28 @@ def _optimize(
         plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
         if plan.objective.region is not None:
             plan = replace(plan, solver=SetSolver)
+    if is_default and x.size <= FEW and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
+        return run
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, fixed, within)
     run = best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
     if within is None:
         return run
     return replace(run, within=within, runs=tuple(replace(one, within=within) for one in run.runs))
+
+
+def _quick_again(
+    f: Function, start: PyTree, args: tuple[Any, ...], sign: float, budget: Budget
+) -> Run | None:  # fmt: skip
+    """Return the run of a small function whose code is compiled; None if there is none, or it needs the usual way."""
+    check_fork()
+    if isinstance(start, str):
+        return None
+    calling, x = read_call(f, start, args if isinstance(args, tuple) else (args,))
+    objective = served_again(f, calling, x) if x.size <= FEW else None
+    if objective is None:
+        return None
+    return quick(objective, View(calling, calling.structure.names), sign, x, budget.began)
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:

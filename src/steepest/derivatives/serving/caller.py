@@ -17,6 +17,9 @@ from steepest.derivatives.structure import Calling, holds_text, leaves_of
 from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
+# The types of most values, which need no further look: others take a while to be told apart.
+FLOATS = (float, np.float64)
+
 
 @dataclass
 class Caller:
@@ -78,7 +81,7 @@ class Caller:
                     returned = self.calling(self.f, jnp.asarray(x))
             else:
                 returned = self.calling(self.f, x.copy())
-                if isinstance(returned, jax.Array):
+                if type(returned) not in FLOATS and isinstance(returned, jax.Array):
                     # Outside the 64-bit context, code written for JAX rounds to 32 bits: call it again inside.
                     self.native = True
                     return self.raw(x)
@@ -88,12 +91,15 @@ class Caller:
                 value, gradient = returned
             except (TypeError, ValueError):
                 raise ValueError("gradient=True: the function must return a pair, (value, gradient)") from None
-        self.precision = max(self.precision, rounding_of(value))
+        if type(value) not in FLOATS:
+            self.precision = max(self.precision, rounding_of(value))
         return value, gradient
 
 
 def number(returned: Array) -> float:
     """Return the result of a function as a float, or raise an error that names the problem."""
+    if type(returned) in FLOATS:
+        return float(returned)
     if isinstance(returned, (tuple, list)) or np.size(returned) != 1:
         shape = getattr(returned, "shape", None)
         what = f"an array of shape {shape}" if shape is not None else f"{type(returned).__name__} {returned!r:.60}"

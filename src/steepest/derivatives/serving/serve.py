@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock, OutOfTime
-from steepest.derivatives.compiled import Compiled, Slope, drop, remember
+from steepest.derivatives.compiled import Compiled, Slope, drop, remember, stored
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import precision_note
@@ -21,6 +22,7 @@ from steepest.derivatives.serving.eager import eager
 from steepest.derivatives.serving.noisy import is_noisy, noisy_objective, watch_repeats
 from steepest.derivatives.serving.plain import differenced, given
 from steepest.derivatives.structure import Calling
+from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.sets.region import Region
 from steepest.types import Function
 
@@ -59,7 +61,7 @@ def serve(
     clock = clock or Clock()
     caller = Caller(f, calling, paired=gradient is True, box=box, region=region, clock=clock)
     function = gradient if callable(gradient) else None
-    probes = _probes(caller, start, until)
+    probes = _probes(caller, start, until, region or box)
     start_value = probes[0][1]
     try:
         with clock.ends(until):
@@ -71,6 +73,34 @@ def serve(
         if gradient:
             return given(caller, function, start, start_value, TOO_LATE)
         return differenced(caller, start, start_value, TOO_LATE)
+
+
+def served_again(f: Function, calling: Calling, start: np.ndarray) -> Objective | None:
+    """Return f as an objective, if its code was traced and checked before; else None.
+
+    The caller compares the code with plain calls: it may read what its key does not show, such as the attributes of an
+    object.
+    """
+    attempt = TraceAttempt(Fingerprint([f, None, *calling.args]), calling, native=False, given=False, paired=False)
+    compiled = stored(attempt.key)
+    if not (isinstance(compiled, Compiled) and compiled.measured and compiled.precision == EPS):
+        return None
+    caller = Caller(f, calling)
+    try:
+        value = caller(start)
+    except Exception:  # noqa: BLE001 - the usual way calls the function, too, and names the error
+        return None
+    if not math.isfinite(value) or caller.precision > EPS:
+        return None
+    slope = _Slopes(compiled, attempt, start)
+    objective = _compiled(caller, attempt, compiled, [(start, value)], EPS, slope)
+    return watch_repeats(objective, caller, None, 1)
+
+
+def agrees_nearby(objective: Objective, start: np.ndarray) -> bool:
+    """Tell whether the slopes of an objective explain how plain values change from the start to a point nearby."""
+    value = objective.value
+    return agrees(objective.slope, _probes(value, start, math.inf, objective.box), value, objective.precision)
 
 
 def _served(
@@ -178,7 +208,9 @@ def condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
     return min(1.0 + change / abs(value), MOST_ROUNDINGS) if value else 1.0
 
 
-def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.ndarray, float]]:
+def _probes(
+    caller: Callable[[np.ndarray], float], start: np.ndarray, until: float, domain: Box | Region | None
+) -> list[tuple[np.ndarray, float]]:
     """Return plain values at the start and, if there is time, at a point nearby; f must be finite at the start.
 
     Nearby means that f has nearly the same value there: far from zero, a wave or a bump of f may be shorter than a
@@ -198,7 +230,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
     probes = [(start, value)]
     for part in NEARER ** np.arange(MOST_NUDGES):
-        for nearby in _neighbours(start, part * step, caller.region or caller.box):
+        for nearby in _neighbours(start, part * step, domain):
             if time.perf_counter() > until:
                 return probes
             try:

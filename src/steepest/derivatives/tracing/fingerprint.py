@@ -75,12 +75,15 @@ class Fingerprint:
         # meets them.
         self._numbers: dict[int, int] = {}
         self._arrays_in_key = self.constants
+        if not self.varying:
+            self.key, self._rebuild = self._items(list(self.values))
+            return
         split = len(self.values) - self.varying
         key, make = self._items(list(self.values[:split]))
         self._arrays_in_key = False
         last, make_last = self._items(list(self.values[split:]))
         self.key = (*key, *last)
-        self._rebuild: Rebuild = lambda parts: make(parts) + make_last(parts)
+        self._rebuild = lambda parts: make(parts) + make_last(parts)
 
     def rebuild(self, arrays: Sequence[Array], native: bool = False) -> list[Value]:
         """Return the values with these arrays in place of their own, and stand-ins for `np`, `math` and SciPy.
@@ -91,6 +94,8 @@ class Fingerprint:
 
     def _walk(self, value: Value) -> tuple[Hashable, Rebuild]:
         """Return the key of a value, and a function that makes a copy of the value."""
+        if isinstance(value, (bool, int, str, bytes, complex, type(None))):
+            return (type(value), value), lambda _: value
         if isinstance(value, (types.FunctionType, types.MethodType)) and stand_in(value) is not value:
             return ("object", id(value)), lambda _: stand_in(value)
         if isinstance(value, types.FunctionType):
@@ -114,8 +119,6 @@ class Fingerprint:
         is_named = isinstance(value, tuple) and hasattr(value, "_fields")
         if (is_named or type(value) in (list, tuple, dict)) and len(value) <= LONGEST:
             return self._container(value)
-        if isinstance(value, (bool, int, str, bytes, complex, type(None))):
-            return (type(value), value), lambda _: value
         if isinstance(value, (float, np.generic)):
             return (type(value), np.asarray(value).tobytes()), lambda _: value
         if _is_record(value):
@@ -126,8 +129,10 @@ class Fingerprint:
         return ("object", id(value)), lambda _: stand_in(value)
 
     def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Parts], list[Value]]]:
-        walked = [self._walk(value) for value in values]
-        return tuple(key for key, _ in walked), lambda parts: [make(parts) for _, make in walked]
+        if not values:
+            return (), lambda _: []
+        keys, makes = zip(*map(self._walk, values), strict=True)
+        return keys, lambda parts: [make(parts) for make in makes]
 
     def _container(self, value: PyTree) -> tuple[Hashable, Rebuild]:
         kind = type(value)
@@ -154,13 +159,14 @@ class Fingerprint:
             number = self._numbers[id(f)]
             return ("again", number), lambda parts: parts.functions[number]
         number = self._numbers[id(f)] = len(self._numbers)
-        names = [] if _is_library(f) else sorted(n for n in _names(f.__code__) if n in f.__globals__)
+        is_library = _is_library(f)
+        names = [] if is_library else sorted(n for n in _names(f.__code__) if n in f.__globals__)
         cells = [cell.cell_contents for cell in f.__closure__ or () if _is_full(cell)]
         defaults, options = list(f.__defaults__ or ()), dict(f.__kwdefaults__ or {})
         key, make = self._items([*(f.__globals__[n] for n in names), *cells, *defaults, *options.values()])
 
         def rebuild(parts: Parts) -> types.FunctionType:
-            scope = f.__globals__.copy() if _is_library(f) else BUILTINS | f.__globals__
+            scope = f.__globals__.copy() if is_library else BUILTINS | f.__globals__
             closure = tuple(types.CellType() for _ in f.__closure__ or ())
             new = types.FunctionType(f.__code__, scope, f.__name__, None, closure)
             parts.functions[number] = new
@@ -173,7 +179,7 @@ class Fingerprint:
             new.__kwdefaults__ = {n: next(values) for n in options} or None
             return new
 
-        if _is_library(f) and not (cells or defaults or options):
+        if is_library and not (cells or defaults or options):
             return ("object", id(f)), lambda _: stand_in(f)
         return ("function", f.__code__, tuple(names), tuple(options), key), rebuild
 

@@ -79,11 +79,11 @@ class State(NamedTuple):
     code: Array
 
 
-_VECTORS = ("x", "gradient", "direction", "best_x")
+VECTORS = ("x", "gradient", "direction", "best_x")
 # Not a set: its order differs between processes, and with it the text of the code, by which a program is stored.
 _WHOLE = ("iteration", "evaluations", "trials", "resets", "non_finite", "code")
-_SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory", "search"))
-_PLACES = {name: place for place, name in enumerate((*_SCALARS, *_VECTORS))}
+SCALARS = tuple(name for name in State._fields if name not in (*VECTORS, "memory", "search"))
+_PLACES = {name: place for place, name in enumerate((*SCALARS, *VECTORS))}
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,26 @@ class Packed:
     @property
     def state(self) -> State:
         """The state without the memories of the rules and the search; counts and flags are floats."""
-        scalars = dict(zip(_SCALARS, self.numbers[: len(_SCALARS)].tolist(), strict=True))
-        return State(**{name: self.read(name) for name in _VECTORS}, **scalars, memory=(), search=())
+        scalars = dict(zip(SCALARS, self.numbers[: len(SCALARS)].tolist(), strict=True))
+        return State(**{name: self.read(name) for name in VECTORS}, **scalars, memory=(), search=())
 
     def read(self, name: str) -> Array:
         """Return a scalar or a vector; counts and flags are floats."""
-        return self.numbers[self._place(name)]
+        return self.numbers[self.place(name)]
 
-    def _place(self, name: str) -> int | slice:
+    def place(self, name: str) -> int | slice:
         """Return the index or the slice of a field in the vector."""
         place = _PLACES[name]
-        if place < len(_SCALARS):
+        if place < len(SCALARS):
             return place
-        first = len(_SCALARS) + (place - len(_SCALARS)) * self.size
+        first = len(SCALARS) + (place - len(SCALARS)) * self.size
         return slice(first, first + self.size)
 
     def amended(self, **changes: Array) -> Packed:
         """Return the state with other scalars or vectors."""
         numbers = np.array(self.numbers)
         for name, value in changes.items():
-            numbers[self._place(name)] = value
+            numbers[self.place(name)] = value
         return Packed(numbers, self.others, self.size)
 
 
@@ -129,11 +129,11 @@ jax.tree_util.register_dataclass(Packed, ["numbers", "others"], ["size"])
 
 def pack(state: State) -> Packed:
     """Return a state in one vector."""
-    scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in _SCALARS])
+    scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in SCALARS])
     remembered = jax.tree.leaves((state.memory, state.search))
     real = [jnp.ravel(leaf).astype(float) for leaf in remembered if _is_real(leaf)]
     others = tuple(leaf for leaf in remembered if not _is_real(leaf))
-    vectors = [getattr(state, name) for name in _VECTORS]
+    vectors = [getattr(state, name) for name in VECTORS]
     return Packed(jnp.concatenate([scalars, *vectors, *real]), others, state.x.size)
 
 
@@ -147,10 +147,10 @@ def unpack(layout: PyTree, packed: Packed) -> State:
     leaves, tree = jax.tree.flatten(layout)
     sizes = [leaf.size for leaf in leaves if _is_real(leaf)]
     # One operation takes the vector apart: compiling one for each number would take longer.
-    first, *parts = jax.lax.split(packed.numbers, [len(_SCALARS), *[packed.size] * len(_VECTORS), *sizes])
-    scalars = dict(zip(_SCALARS, jnp.unstack(first), strict=True))
-    vectors = dict(zip(_VECTORS, parts, strict=False))
-    real, others = iter(parts[len(_VECTORS) :]), iter(packed.others)
+    first, *parts = jax.lax.split(packed.numbers, [len(SCALARS), *[packed.size] * len(VECTORS), *sizes])
+    scalars = dict(zip(SCALARS, jnp.unstack(first), strict=True))
+    vectors = dict(zip(VECTORS, parts, strict=False))
+    real, others = iter(parts[len(VECTORS) :]), iter(packed.others)
     memory, search = jax.tree.unflatten(
         tree, [next(real).reshape(leaf.shape).astype(leaf.dtype) if _is_real(leaf) else next(others) for leaf in leaves]
     )
