@@ -10,7 +10,7 @@ import pytest
 import steepest as st
 from steepest.descent.loop import rule_solver
 from steepest.fitting.function import least_squares
-from steepest.fitting.limits import NEWTON
+from steepest.fitting.limits import NEWTON, NEWTON_IF_JUMPS
 from steepest.fitting.solvers import TABLE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "automatic.md"
@@ -29,6 +29,12 @@ CASES = {
     "SAGA, then Newton's method": (st.models.Logistic(), X, Y > 0, {"batch_size": 8, "penalty": L2}),
     "SAGA, then L-BFGS": (st.models.Logistic(), WIDE, Y > 0, {"batch_size": 8, "penalty": L2}),
     "Newton's method": (st.models.Logistic(), X, Y > 0, {"penalty": L2}),
+    "the method of multipliers": (
+        st.models.Logistic(),
+        np.random.default_rng(1).standard_normal((60, NEWTON_IF_JUMPS)),
+        Y > 0,
+        {"loss": "hinge", "penalty": L2},
+    ),
     "L-BFGS with a search in a plane": (st.models.Logistic(), WIDE, Y > 0, {"penalty": L2}),
     "Newton's method in a box": (st.models.Linear(), X, Y, {"bounds": {"coef": (0, None)}}),
     "Newton's method on working sets": (

@@ -29,6 +29,8 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.multipliers.solver import MultiplierSolver
+from steepest.fitting.linear.solvers.multipliers.terms import is_served
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
@@ -107,6 +109,14 @@ class Case:
     def has_smooth_penalty(self) -> bool:
         """Whether the solver is to be chosen for a linear model that has a certificate and no L1 penalty."""
         return self.automatic and isinstance(self.certifier, Certifier)
+
+    @property
+    def by_multipliers(self) -> bool:
+        """Whether to use the method of multipliers: for a loss whose slope or curvature jumps, and many coefficients."""
+        problem = self.problem
+        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and is_served(problem.loss)):
+            return False
+        return problem.is_penalised and problem.rescale != "whiten" and not self.is_narrow
 
     @property
     def has_l1(self) -> bool:
@@ -236,6 +246,13 @@ TABLE = (
         f"a linear model, {FEW_ENOUGH}",
         "it takes about half the passes over the rows, and its steps give the certificate at no cost",
         lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
+    ),
+    Choice(
+        "the method of multipliers",
+        f"a linear model with an L2 penalty and more than {NEWTON_IF_JUMPS} coefficients, "
+        "if the slope or curvature of the loss jumps",
+        "a step needs only the rows at a jump, and the multipliers of these rows give a certificate at no cost",
+        lambda case: case.by_multipliers, _by(MultiplierSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",

@@ -1,0 +1,221 @@
+"""Losses with jumps on many coefficients: the same minimum as libsvm and other methods find, with a proven gap."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.optimize import minimize
+from sklearn.svm import SVC, SVR
+
+import steepest as st
+from steepest.fitting import solvers
+from steepest.fitting.linear.solvers.multipliers import system
+from steepest.fitting.linear.solvers.multipliers.system import conjugate_gradients, factored
+
+DRAWS = np.random.default_rng(5)
+WIDE = DRAWS.standard_normal((90, 510)) * DRAWS.uniform(0.2, 5, 510) + DRAWS.standard_normal(510)
+TEXT = sp.random_array((150, 700), density=0.03, rng=DRAWS, format="csr")
+SIGNAL = WIDE[:, :4] @ [0.5, -1.0, 0.3, 0.2] + DRAWS.standard_normal(90)
+LABELS = (SIGNAL > 0).astype(int)
+WORDS = (TEXT[:, :60].sum(axis=1) + 0.3 * DRAWS.standard_normal(150) > 0.9).astype(int)
+SMALL, NARROW = WIDE[:, :12], st.penalties.L2(0.05)
+LOSSES = {
+    "hinge": (st.models.Logistic(), LABELS),
+    "squared hinge": (st.models.Logistic(), LABELS),
+    "huber": (st.models.Linear(), SIGNAL),
+    "absolute": (st.models.Linear(), SIGNAL),
+    "quantile": (st.models.Linear(), SIGNAL),
+    "epsilon-insensitive": (st.models.Linear(), SIGNAL),
+}
+
+
+def loss_of(name):
+    return st.losses.Quantile(0.8) if name == "quantile" else name
+
+
+def by_multipliers(monkeypatch, *arguments, **words):
+    """Fit a narrow problem by the method of multipliers."""
+    monkeypatch.setattr(solvers, "NEWTON_IF_JUMPS", 0)
+    fit = st.fit(*arguments, **words)
+    assert fit.solver.startswith("the method of multipliers")
+    return fit
+
+
+def svm_value(X, y, coef, intercept, C):
+    margins = np.maximum(0.0, 1 - (2 * y - 1) * (X @ coef + intercept))
+    return margins.mean() + coef @ coef / (2 * C * len(y))
+
+
+@pytest.mark.parametrize("C", [0.03, 1.0, 30.0])
+@pytest.mark.parametrize(("X", "y"), [(WIDE, LABELS), (TEXT, WORDS)], ids=["dense", "sparse"])
+def test_a_support_vector_machine_is_that_of_libsvm(X, y, C):
+    fit = st.fit(st.models.Logistic(), X, y, loss="hinge", penalty=st.penalties.L2(1 / (C * len(y))))
+    other = SVC(kernel="linear", C=C, tol=1e-7).fit(X, y)
+    coef = other.coef_.toarray() if sp.issparse(other.coef_) else other.coef_
+    value = svm_value(X, y, coef.ravel(), other.intercept_[0], C)
+    assert fit.solver.startswith("the method of multipliers")
+    assert str(fit.outcome) == "converged", fit.message
+    assert fit.certificate.kind == "certified"
+    assert fit.fun == pytest.approx(svm_value(X, y, fit.params["coef"], fit.params["intercept"], C), rel=1e-12)
+    assert value - 1e-6 * value < fit.fun < value + 1e-9
+    assert fit.certificate.gap < 2e-9 * max(fit.fun, 1e-3)
+    np.testing.assert_allclose(fit.params["coef"], coef.ravel(), atol=2e-3 * np.abs(coef).max())
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
+def test_a_support_vector_regression_is_that_of_libsvm(epsilon):
+    C, y = 0.02, SIGNAL
+    other = SVR(kernel="linear", C=C, epsilon=epsilon, tol=1e-8).fit(WIDE, y)
+    coef = other.coef_.ravel()
+    value = np.maximum(np.abs(other.predict(WIDE) - y) - epsilon, 0).mean() + coef @ coef / (2 * C * len(y))
+    loss = st.losses.EpsilonInsensitive(epsilon) if epsilon else "absolute"
+    fit = st.fit(st.models.Linear(), WIDE, y, loss=loss, penalty=st.penalties.L2(1 / (C * len(y))))
+    assert fit.solver.startswith("the method of multipliers")
+    assert str(fit.outcome) == "converged", fit.message
+    assert value * (1 - 1e-6) < fit.fun < value * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("strength", [1e-4, 0.1, 30.0])
+def test_the_minimum_is_that_of_newtons_method(monkeypatch, name, strength):
+    (model, y), penalty = LOSSES[name], st.penalties.L2(strength)
+    exact = st.fit(model, SMALL, y, loss=loss_of(name), penalty=penalty)
+    assert exact.solver.startswith("Newton")
+    fit = by_multipliers(monkeypatch, model, SMALL, y, loss=loss_of(name), penalty=penalty, rescale="scale")
+    assert str(fit.outcome) == "converged", fit.message
+    # Either value is within its gap of the minimum.
+    assert -fit.certificate.gap <= exact.fun - fit.fun <= exact.certificate.gap
+    assert fit.certificate.gap < 1e-8 * fit.fun
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_gap_is_never_below_the_distance(monkeypatch, name):
+    # Means of many standard deviations, weights of 0, and points of all accuracies.
+    (model, y), X = LOSSES[name], SMALL * 10.0 ** DRAWS.integers(-2, 3, 12) + 1e4
+    weight = DRAWS.integers(0, 4, len(X)).astype(float)
+    words = {"loss": loss_of(name), "penalty": NARROW, "sample_weight": weight, "rescale": "scale"}
+    best = by_multipliers(monkeypatch, model, X, y, **words)
+    assert best.certificate.gap < 1e-7 * best.fun
+    for tolerance in (0.3, 1e-2, 1e-4, 1e-7):
+        fit = by_multipliers(monkeypatch, model, X, y, tolerance=tolerance, **words)
+        assert fit.certificate.kind == "certified"
+        assert fit.fun - best.fun <= fit.certificate.gap
+    for form in (sp.csr_array, lambda X: X.astype(np.float32)):
+        other = by_multipliers(monkeypatch, model, form(SMALL), y, loss=loss_of(name), penalty=NARROW, rescale="scale")
+        dense = by_multipliers(
+            monkeypatch, model, np.asarray(form(SMALL).todense() if sp.issparse(form(SMALL)) else form(SMALL), float), y,
+            loss=loss_of(name), penalty=NARROW, rescale="scale",
+        )  # fmt: skip
+        assert abs(other.fun - dense.fun) <= other.certificate.gap + dense.certificate.gap
+
+
+def test_the_gap_holds_in_exact_arithmetic(monkeypatch):
+    """The dual value of rational multipliers is a lower bound without rounding."""
+    X, y = np.round(8 * SMALL[:25, :3]) / 8, LABELS[:25]
+    lam = Fraction(1, 8)
+    fit = by_multipliers(
+        monkeypatch, st.models.Logistic(), X, y, loss="hinge", penalty=st.penalties.L2(float(lam)), rescale="scale"
+    )
+    signs = [Fraction(int(2 * label - 1)) for label in y]
+    rows = [[Fraction(v) for v in row] for row in X]
+    w, b = [Fraction(v) for v in fit.params["coef"].tolist()], Fraction(float(fit.params["intercept"]))
+    margins = [s * (sum(a * c for a, c in zip(row, w, strict=True)) + b) for s, row in zip(signs, rows, strict=True)]
+    value = sum(max(Fraction(0), 1 - m) for m in margins) / 25 + lam / 2 * sum(c * c for c in w)
+    assert fit.fun == pytest.approx(float(value), rel=1e-13)
+    # An exact minimum of the primal over a grid of nearby points can't be lower by more than the gap.
+    for _ in range(200):
+        there = np.append(fit.params["coef"], fit.params["intercept"]) + 1e-6 * DRAWS.standard_normal(4)
+        z = X @ there[:3] + there[3]
+        other = np.maximum(0, 1 - (2 * y - 1) * z).mean() + float(lam) / 2 * there[:3] @ there[:3]
+        assert float(value) - other <= fit.certificate.gap
+
+
+def test_weights_are_repetitions(monkeypatch):
+    weight = DRAWS.integers(0, 4, len(SMALL)).astype(float)
+    times = weight.astype(int)
+    for name, (model, y) in LOSSES.items():
+        words = {"loss": loss_of(name), "penalty": NARROW, "rescale": "scale"}
+        fit = by_multipliers(monkeypatch, model, SMALL, y, sample_weight=weight, **words)
+        repeated = by_multipliers(monkeypatch, model, np.repeat(SMALL, times, axis=0), np.repeat(y, times), **words)
+        assert fit.fun == pytest.approx(repeated.fun, rel=1e-8)
+
+
+def test_one_class_needs_no_coefficients():
+    for label in (0, 1):
+        fit = st.fit(st.models.Logistic(), WIDE, np.full(90, label), loss="hinge", penalty=NARROW)
+        assert str(fit.outcome) == "converged", fit.message
+        assert fit.fun == pytest.approx(0.0, abs=1e-12)
+
+
+def test_rows_that_occur_twice_and_columns_that_depend_on_others():
+    X, y = np.vstack([WIDE, WIDE[:40]]), np.append(LABELS, LABELS[:40])
+    X[:, 300:] = X[:, :210] * 2
+    fit = st.fit(st.models.Logistic(), X, y, loss="hinge", penalty=st.penalties.L2(1e-5))
+    assert str(fit.outcome) == "converged", fit.message
+    assert fit.certificate.gap < 1e-9
+
+
+def test_a_factorisation_gives_the_step_of_conjugate_gradients(monkeypatch):
+    monkeypatch.setattr(system, "LEFT", 1e-12)
+    h, g = DRAWS.uniform(0.1, 2, len(TEXT.toarray())), DRAWS.standard_normal(700)
+    for X in (TEXT, TEXT.toarray() + 3):
+        rows = system.Sparse(X, DRAWS.standard_normal(700)) if sp.issparse(X) else system.Dense(X, np.full(700, 0.5))
+        A = X.toarray() - rows.mean if sp.issparse(X) else X * rows.scale
+        A = A - h @ A / h.sum()
+        expected = -np.linalg.solve(0.3 * np.eye(700) + A.T @ (h[:, None] * A), g)
+        np.testing.assert_allclose(factored(rows, h, 0.3, g), expected, atol=1e-9 * np.abs(expected).max())
+        d, _, near = conjugate_gradients(rows, h, 0.3, g, 2_000, lambda: False)
+        assert near
+        np.testing.assert_allclose(d, expected, atol=1e-7 * np.abs(expected).max())
+
+
+def test_steps_by_factorisation_alone_find_the_minimum(monkeypatch):
+    words = {"loss": "hinge", "penalty": st.penalties.L2(1e-3)}
+    expected = st.fit(st.models.Logistic(), WIDE, LABELS, **words)
+    monkeypatch.setattr(system, "MOST_PRODUCTS", 0)
+    fit = st.fit(st.models.Logistic(), WIDE, LABELS, **words)
+    assert str(fit.outcome) == "converged", fit.message
+    assert fit.fun == pytest.approx(expected.fun, rel=1e-8)
+
+
+def test_a_squared_hinge_is_minimised_to_the_last_digit():
+    s, lam = 2 * WORDS - 1, 1e-3
+
+    def value(theta):
+        loss = np.maximum(0.0, 1 - s * (TEXT @ theta[:-1] + theta[-1]))
+        slope = -2 * s * loss / len(s)
+        gradient = np.append(TEXT.T @ slope + lam * theta[:-1], slope.sum())
+        return (loss**2).mean() + lam / 2 * theta[:-1] @ theta[:-1], gradient
+
+    other = minimize(value, np.zeros(701), jac=True, method="L-BFGS-B", options={"maxiter": 2_000, "gtol": 1e-10})
+    fit = st.fit(st.models.Logistic(), TEXT, WORDS, loss="squared hinge", penalty=st.penalties.L2(lam))
+    assert fit.solver.startswith("the method of multipliers")
+    assert fit.fun == pytest.approx(other.fun, rel=1e-9)
+    assert fit.certificate.gap < 1e-12
+    assert np.abs(value(np.append(fit.params["coef"], fit.params["intercept"]))[1]).max() < 1e-8
+
+
+def test_a_longer_fit_goes_on_where_a_short_one_ended(tmp_path):
+    words = {"loss": "hinge", "penalty": st.penalties.L2(1e-3)}
+    whole = st.fit(st.models.Logistic(), TEXT, WORDS, **words)
+    short = st.fit(st.models.Logistic(), TEXT, WORDS, epochs=4, **words)
+    assert short.nit == 4
+    short.save(tmp_path / "short")
+    for more in (short.more(), st.load(tmp_path / "short").more(TEXT, WORDS)):
+        np.testing.assert_array_equal(more.params["coef"], whole.params["coef"])
+        np.testing.assert_array_equal(more.trace.value, whole.trace.value)
+
+
+def test_a_time_limit_and_a_callback_end_the_steps():
+    words = {"loss": "hinge", "penalty": st.penalties.L2(1e-4)}
+    assert "time limit" in st.fit(st.models.Logistic(), TEXT, WORDS, seconds=1e-6, **words).message
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        if len(seen) == 3:
+            raise StopIteration
+
+    fit = st.fit(st.models.Logistic(), TEXT, WORDS, callback=stop, **words)
+    assert (str(fit.outcome), len(seen)) == ("stopped by callback", 3)
