@@ -29,7 +29,9 @@ def read_rows(glm: Glm) -> Sparse | Dense:
         return Dense(np.asarray(glm.X), scale)
     columns = SparseColumns.of(glm.X)
     factor, rows = columns.transform * scale, columns.X.tocsr()
-    return Sparse(csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr), rows.shape), columns.mean * factor)
+    return Sparse(
+        csr_array((rows.data * factor[rows.indices], rows.indices, rows.indptr), rows.shape), columns.mean * factor
+    )
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def newton_step(
     if not curved.size:
         return -g / lam, 0
     can_factor = curved.size <= MOST_FACTORED and rows.shape[0] == curved.size
-    most = min(max(rows.patience, 1), MOST_PRODUCTS) if can_factor else MOST_PRODUCTS
+    most = min(rows.patience, MOST_PRODUCTS) if can_factor else MOST_PRODUCTS
     d, products, solved = conjugate_gradients(rows, h, lam, g, most, is_over)
     if solved or not can_factor or is_over():
         return d, products
