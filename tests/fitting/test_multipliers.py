@@ -190,7 +190,7 @@ def test_steps_by_factorisation_alone_find_the_minimum(monkeypatch):
 
 
 def test_a_squared_hinge_is_minimised_to_the_last_digit():
-    s, lam = 2 * WORDS - 1, 1e-3
+    s, lam, options = 2 * WORDS - 1, 1e-3, {"maxiter": 9_000, "maxfun": 9_000, "gtol": 1e-10, "ftol": 0}
 
     def value(theta):
         loss = np.maximum(0.0, 1 - s * (TEXT @ theta[:-1] + theta[-1]))
@@ -203,7 +203,7 @@ def test_a_squared_hinge_is_minimised_to_the_last_digit():
         np.zeros(701),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 9_000, "maxfun": 9_000, "gtol": 1e-10, "ftol": 0},
+        options=options,
     )
     fit = st.fit(st.models.Logistic(), TEXT, WORDS, loss="squared hinge", penalty=st.penalties.L2(lam))
     assert fit.solver.startswith("the method of multipliers")

@@ -112,7 +112,7 @@ class Case:
 
     @property
     def by_multipliers(self) -> bool:
-        """Whether to use the method of multipliers: for a loss whose slope or curvature jumps, and many coefficients."""
+        """Whether a linear model has an L2 penalty, many coefficients, and a loss whose slope or curvature jumps."""
         problem = self.problem
         if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and is_served(problem.loss)):
             return False

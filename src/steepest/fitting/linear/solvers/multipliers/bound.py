@@ -22,10 +22,10 @@ def bound_at(
 ) -> Bound:  # fmt: skip
     """Return the bound at coefficients w and an intercept b from multipliers q; a gap up to `near` counts as rounding.
 
-    `unit` is the relative rounding error of a sum, and `blur` bounds how far outputs move as the point is rounded in the
-    user's units.
+    `unit` is the relative rounding error of a sum, and `blur` bounds how far outputs move as the point is rounded in
+    the user's units.
     """
-    sizes = abs(rows)
+    sizes: Sparse | Dense = rows.absolute()
     z = rows.along(w) + b
     s, nu = terms.inner(z), terms.slopes(q)
     g = lam * w + rows.slopes(nu)

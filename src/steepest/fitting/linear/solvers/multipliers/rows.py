@@ -49,7 +49,7 @@ class Sparse:
     X: csr_array
     mean: np.ndarray
 
-    def __abs__(self) -> Sparse:
+    def absolute(self) -> Sparse:
         """Return rows that bound the absolute entries."""
         return Sparse(abs(self.X), -np.abs(self.mean))
 
@@ -105,15 +105,17 @@ class Dense:
         The rows, before they are scaled.
     scale : array of shape (columns,)
         The factor of each column.
+    is_absolute : bool
+        Whether entries are made absolute when they are read.
     """
 
     X: np.ndarray
     scale: np.ndarray
-    absolute: bool = False
+    is_absolute: bool = False
 
-    def __abs__(self) -> Dense:
+    def absolute(self) -> Dense:
         """Return the absolute entries."""
-        return replace(self, scale=np.abs(self.scale), absolute=True)
+        return replace(self, scale=np.abs(self.scale), is_absolute=True)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,7 +137,7 @@ class Dense:
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
             block = np.asarray(self.X[rows], float)
-            yield rows, np.abs(block) if self.absolute else block
+            yield rows, np.abs(block) if self.is_absolute else block
 
     def along(self, v: np.ndarray) -> np.ndarray:
         """Return X v."""

@@ -2,9 +2,9 @@
 
 Most rows of such a loss are on a straight part, where it has no curvature, so a Newton step needs only the others. A
 loss with kinks is made smooth around the multipliers found so far: see `terms`. Few steps find the minimum for these
-centres, and the multipliers there are the next centres. Unlike with a smoothing alone, the minimum is then reached at a
-smoothing far from 0, where conjugate gradients take few products. Li, Sun and Toh, "A highly efficient semismooth Newton
-augmented Lagrangian method for solving Lasso problems" (2018), descend alike.
+centres, and the multipliers there are the next centres. Unlike with a smoothing alone, the minimum is then reached at
+a smoothing far from 0, where conjugate gradients take few products. Li, Sun and Toh, "A highly efficient semismooth
+Newton augmented Lagrangian method for solving Lasso problems" (2018), descend alike.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from steepest.derivatives.objective import LEAST_PART
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.rounding import ROUNDINGS
+from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, capacity_of
 from steepest.fitting.linear.solvers.multipliers.bound import bound_at
@@ -26,13 +27,13 @@ from steepest.fitting.linear.solvers.multipliers.system import newton_step
 from steepest.fitting.linear.solvers.multipliers.terms import Terms
 from steepest.types import Array
 
-# The first smoothing is at least so many times the loss's own: at the start, where all outputs are 0, every hinge is then
-# curved. It is also at least the output that a row's own multiplier pulls it to. Measured on tables of 90 to 3,000 rows:
-# with less, Newton steps were cut short again and again, and some descents stalled.
+# The first smoothing is at least so many times the loss's own: at the start, where all outputs are 0, every hinge is
+# then curved. It is also at least the output that a row's own multiplier pulls it to. Measured on tables of 90 to 3,000
+# rows: with less, Newton steps were cut short again and again, and some descents stalled.
 FIRST = 2.0
-# When the centres move, the smoothing is multiplied by SHARPER if the last step took at most CHEAP products. Measured on
-# text with C from 0.1 to 10: factors of 0.3 and 0.7 took up to twice the time, and half or twice as many products up to
-# a third more.
+# When the centres move, the smoothing is multiplied by SHARPER if the last step took at most CHEAP products. Measured
+# on text with C from 0.1 to 10: factors of 0.3 and 0.7 took up to twice the time, and half or twice as many products up
+# to a third more.
 SHARPER, CHEAP = 0.5, 60
 # The descent has stalled after so many steps in which the gap has not fallen below its least value so far. Chosen, not
 # measured: when the centres move, the gap may rise for a few steps.
@@ -148,7 +149,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Return the smoothing at which a descent begins."""
         weight = self.terms.weight.sum(axis=0)
         pull = float(weight @ self.rows.lengths() ** 2) / (self.lam * np.count_nonzero(weight))
-        return max(FIRST * float(self.model.smoothing), pull)
+        return max(FIRST * float(np.asarray(self.model.smoothing)), pull)
 
     def reference(self, value: float) -> float:
         """Return the value from which progress is measured: see `Glm.reference_value`."""
@@ -255,6 +256,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the duality gap at a point by the multipliers at hand, with its rounding errors."""
         unit = ROUNDINGS * EPS + float(np.finfo(np.dtype(self.model.X.dtype)).eps)
+        assert isinstance(self.certifier, Certifier)
         uneven, shared = self.certifier.coordinates.blur(x)
         blur = ROUNDINGS * (uneven + shared)
         w, b, q = self.scale * x[:-1], float(x[-1]), np.asarray(self.state.multipliers)

@@ -1,12 +1,12 @@
 """Losses whose slope is a clipped line: each is a sum of terms, and a term is the maximum of lines and parabolas.
 
-A term is c max over low ≤ q ≤ high of q s - κ q² / 2, with s = σ z - k linear in the output z. With κ = 0 and q from 0 to
-1 it is c max(0, s), the term of a loss with kinks; with κ = 1/2 it is a square, which may have straight arms. The
+A term is c max over low ≤ q ≤ high of q s - κ q² / 2, with s = σ z - k linear in the output z. With κ = 0 and q from 0
+to 1 it is c max(0, s), the term of a loss with kinks; with κ = 1/2 it is a square, which may have straight arms. The
 number q is the *multiplier* of the term, and c σ q is a slope of the loss.
 
 Rockafellar, "Augmented Lagrangians and applications of the proximal point algorithm in convex programming" (1976),
-subtracts μ (q - a)² / 2 from a term, with a centre a. The term is then smooth, and its maximum is at the multiplier a + s
-/ μ, clipped. If the centre is the multiplier at the minimum, the minimum is that of the term itself.
+subtracts μ (q - a)² / 2 from a term, with a centre a. The term is then smooth, and its maximum is at the multiplier
+a + s / μ, clipped. If the centre is the multiplier at the minimum, the minimum is that of the loss itself.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Kinked
 from steepest.models.losses.smooth import Huber, SquaredHinge
 
-# A search along a line takes at most so many steps, and ends when the slope is this share of the first one. An intercept
-# is searched until rounding. Both chosen, not measured: steps are Newton's, and most searches take two or three.
+# A search along a line takes at most so many steps, and ends when the slope is this share of the first one. An
+# intercept is searched until rounding. Both chosen, not measured: steps are Newton's, and most searches take two or
+# three.
 MOST_STEPS, ENOUGH = 60, 0.1
 # The search for an intercept ends, too, if a step gains nothing and the slope is so many rounding errors of its terms.
 MARGIN = 16
@@ -111,7 +112,10 @@ class Terms:
     def step_size(
         self, z: np.ndarray, along: np.ndarray, centre: np.ndarray, smoothing: float, penalty: tuple[float, float]
     ) -> float:
-        """Return the step t at which the smoothed objective is lowest; `penalty` is its slope at 0 and its curvature."""
+        """Return the step t at which the smoothed objective is lowest.
+
+        `penalty` is the slope of the penalty at t = 0 and its curvature along the step.
+        """
 
         def slope_and_curvature(t: float) -> tuple[float, float]:
             q = self.multipliers(self.inner(z + t * along), centre, smoothing)
