@@ -140,7 +140,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
             x, zero, x, zero, nothing, nothing, smoothing, count, count, count, zero, zero, zero, zero + np.inf, count,
             count,
         )  # fmt: skip
-        here = self.at(blank, x)
+        here = self.at(blank, x, self.rows.along(self.scale * x[:-1]))
         here = here._replace(evaluations=count + 1, first_value=np.asarray(self.reference(float(here.value))))
         code = CANDIDATE if here.estimate <= self.rounding(float(here.value)) else RUNNING
         return here._replace(code=np.asarray(code))
@@ -167,31 +167,37 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Tell whether the time limit has passed: a step then ends early."""
         return bool(self.objective.clock.over)
 
-    def parts(self, state: State) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """Return s and the gradient by w of the smoothed objective, and the two parts of the gap.
+    def slope(self, here: State) -> np.ndarray:
+        """Return the gradient by w of the smoothed objective."""
+        return np.asarray(here.gradient)[:-1] / self.scale
 
-        These are how far the tangents are below the losses, and how far w is from the minimum of the tangents.
-        """
-        s = self.terms.inner(state.z)
-        g = self.lam * (self.scale * state.x[:-1]) + self.rows.slopes(self.terms.slopes(state.multipliers))
-        return s, g, float(self.terms.gaps(s, state.multipliers).sum()), float(g @ g) / (2 * self.lam)
+    def away(self, g: np.ndarray) -> float:
+        """Return how far w is from the minimum of the tangents, which is one part of the gap, by the gradient."""
+        return float(g @ g) / (2 * self.lam)
 
-    def at(self, before: State, x: np.ndarray) -> State:
-        """Return the state at a new point, with the centres and the smoothing as they are."""
-        z = np.asarray(self.product(x))
-        q = self.terms.multipliers(self.terms.inner(z), before.centre, float(before.smoothing))
-        here = before._replace(x=x, z=z, multipliers=q)
-        s, g, kinks, away = self.parts(here)
-        w, total = self.scale * x[:-1], float(self.terms.slopes(q).sum())
-        return here._replace(
+    def at(self, before: State, x: np.ndarray, along: np.ndarray) -> State:
+        """Return the state at a new point, with the centres and the smoothing as they are; `along` is X w there."""
+        w, z = self.scale * x[:-1], along + x[-1]
+        s = self.terms.inner(z)
+        q = self.terms.multipliers(s, before.centre, float(before.smoothing))
+        slopes = self.terms.slopes(q)
+        g = self.lam * w + self.rows.slopes(slopes)
+        gap = float(self.terms.gaps(s, q).sum()) + self.away(g)
+        return before._replace(
+            x=x, z=z, multipliers=q, gradient=np.append(self.scale * g, slopes.sum()), estimate=np.asarray(gap),
             value=np.asarray(float(self.terms.losses(s).sum()) + self.lam / 2 * (w @ w)),
-            gradient=np.append(self.scale * g, total), estimate=np.asarray(kinks + away),
         )  # fmt: skip
 
     def balanced(self, here: State) -> State:
         """Return the state at the best intercept for its centres, where the slopes of the rows sum to 0."""
         shift = self.terms.balance(here.z, here.centre, float(here.smoothing))
-        return here if shift == 0 else self.at(here, np.append(here.x[:-1], here.x[-1] + shift))
+        return self.settled(here, np.asarray(here.x)) if shift else here
+
+    def settled(self, before: State, x: np.ndarray) -> State:
+        """Return the state at a point with the best intercept for the centres."""
+        along = self.rows.along(self.scale * x[:-1])
+        shift = self.terms.balance(along + x[-1], before.centre, float(before.smoothing))
+        return self.at(before, np.append(x[:-1], x[-1] + shift), along)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
@@ -211,7 +217,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Return the state after a step, and the step size."""
         before, here = here, self.centred(self.balanced(here))
         terms, smoothing = self.terms, float(here.smoothing)
-        _, g, _, _ = self.parts(here)
+        g = self.slope(here)
         h = terms.curvatures(here.multipliers, smoothing)
         d, products = newton_step(self.rows, h, self.lam, g, self.is_over)
         along, total = self.rows.along(d), h.sum()
@@ -219,7 +225,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         w = self.scale * here.x[:-1]
         penalty = self.lam * float(w @ d), self.lam * float(d @ d)
         t = terms.step_size(here.z, along + shift, here.centre, smoothing, penalty)
-        there = self.balanced(self.at(here, here.x + t * np.append(d / self.scale, shift)))
+        there = self.settled(here, here.x + t * np.append(d / self.scale, shift))
         gains = there.estimate < before.least
         there = there._replace(
             iteration=before.iteration + 1, evaluations=before.evaluations + 1, products=np.asarray(products),
@@ -237,13 +243,12 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """
         if self.terms.curve:
             return here
-        _, _, _, away = self.parts(here)
         moved = (self.terms.weight * (here.multipliers - here.centre) ** 2).sum()
-        if away > float(here.smoothing) / 2 * moved:
+        if self.away(self.slope(here)) > float(here.smoothing) / 2 * moved:
             return here
         sharper = SHARPER if here.products <= CHEAP else 1.0
         there = here._replace(centre=here.multipliers, smoothing=np.asarray(sharper * float(here.smoothing)))
-        return self.balanced(self.at(there, np.asarray(here.x)))
+        return self.settled(there, np.asarray(here.x))
 
     def target(self, here: State) -> float:
         """Return the gap at which to stop: see `Glm.target_gap`."""
