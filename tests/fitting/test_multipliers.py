@@ -235,3 +235,11 @@ def test_a_time_limit_and_a_callback_end_the_steps():
 
     fit = st.fit(st.models.Logistic(), TEXT, WORDS, callback=stop, **words)
     assert (str(fit.outcome), len(seen)) == ("stopped by callback", 3)
+
+
+def test_a_squared_hinge_on_separated_classes_is_minimised_to_the_last_digit():
+    X = np.random.default_rng(2).standard_normal((500, 700))
+    y = (X[:, :5].sum(axis=1) > 0).astype(int)
+    fit = st.fit(st.models.Logistic(), X, y, loss="squared hinge", penalty=st.penalties.L2(1e-3))
+    assert str(fit.outcome) == "converged", fit.message
+    assert fit.certificate.gap < 1e-9 * fit.fun

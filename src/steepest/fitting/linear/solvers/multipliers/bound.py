@@ -33,7 +33,7 @@ def bound_at(
     value = float(losses.sum()) + lam / 2 * float(w @ w)
     # How far rounding may move each output, and with it the losses, whose slopes are those of their best multipliers.
     moved = unit * (sizes.along(np.abs(w)) + abs(b) + np.abs(terms.knot).max(axis=0)) + blur
-    steepest = terms.multipliers(s, np.zeros_like(s), terms.curve) if terms.curve else terms.high * (terms.weight > 0)
+    steepest = terms.multipliers(s, np.zeros_like(s), 0.0) if terms.curve else terms.high * (terms.weight > 0)
     slopes = (terms.weight * (np.abs(steepest) + np.abs(q))).sum(axis=0)
     squared = (terms.weight.sum(axis=0) / terms.curve) @ moved**2 if terms.curve else 0.0
     slack = unit * (abs(value) + float((terms.weight * np.abs(q * s)).sum())) + float(slopes @ moved) + squared

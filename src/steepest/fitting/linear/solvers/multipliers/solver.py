@@ -31,6 +31,9 @@ from steepest.types import Array
 # then curved. It is also at least the output that a row's own multiplier pulls it to. Measured on tables of 90 to 3,000
 # rows: with less, Newton steps were cut short again and again, and some descents stalled.
 FIRST = 2.0
+# A loss without kinks is smoothed only once a step is cut below SHORT, as on columns that separate the classes, and no
+# longer when its own curvature is more than 1 / LEAST times that of the smoothing. Chosen, not measured.
+SHORT, LEAST = 0.1, 1e-2
 # When the centres move, the smoothing is multiplied by SHARPER if the last step took at most CHEAP products. Measured
 # on text with C from 0.1 to 10: factors of 0.3 and 0.7 took up to twice the time, and half or twice as many products up
 # to a third more.
@@ -134,7 +137,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Return the state at a start."""
         zero, count = np.zeros(()), np.zeros((), int)
         x, terms = np.asarray(x, float), self.terms
-        smoothing = np.asarray(terms.curve or self.first_smoothing())
+        smoothing = np.asarray(0.0 if terms.curve else self.first_smoothing())
         nothing = np.zeros_like(terms.weight)
         blank = State(
             x, zero, x, zero, nothing, nothing, smoothing, count, count, count, zero, zero, zero, zero + np.inf, count,
@@ -149,7 +152,7 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Return the smoothing at which a descent begins."""
         weight = self.terms.weight.sum(axis=0)
         pull = float(weight @ self.rows.lengths() ** 2) / (self.lam * np.count_nonzero(weight))
-        return max(FIRST * float(np.asarray(self.model.smoothing)), pull)
+        return pull if self.terms.curve else max(FIRST * float(np.asarray(self.model.smoothing)), pull)
 
     def reference(self, value: float) -> float:
         """Return the value from which progress is measured: see `Glm.reference_value`."""
@@ -226,6 +229,9 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         penalty = self.lam * float(w @ d), self.lam * float(d @ d)
         t = terms.step_size(here.z, along + shift, here.centre, smoothing, penalty)
         there = self.settled(here, here.x + t * np.append(d / self.scale, shift))
+        if terms.curve and not smoothing and t < SHORT:
+            pull = np.asarray(self.first_smoothing())
+            there = self.settled(there._replace(centre=there.multipliers, smoothing=pull), np.asarray(there.x))
         gains = there.estimate < before.least
         there = there._replace(
             iteration=before.iteration + 1, evaluations=before.evaluations + 1, products=np.asarray(products),
@@ -241,12 +247,14 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         It is near if the distance of the smoothed value from its minimum is at most what the centres' distances take
         off the value, which is Rockafellar's condition. With a weaker one, some descents stalled.
         """
-        if self.terms.curve:
+        if not here.smoothing:
             return here
         moved = (self.terms.weight * (here.multipliers - here.centre) ** 2).sum()
         if self.away(self.slope(here)) > float(here.smoothing) / 2 * moved:
             return here
         sharper = SHARPER if here.products <= CHEAP else 1.0
+        if sharper * float(here.smoothing) < LEAST * self.terms.curve:
+            sharper = 0.0
         there = here._replace(centre=here.multipliers, smoothing=np.asarray(sharper * float(here.smoothing)))
         return self.settled(there, np.asarray(here.x))
 

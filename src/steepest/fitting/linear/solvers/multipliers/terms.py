@@ -6,7 +6,7 @@ number q is the *multiplier* of the term, and c σ q is a slope of the loss.
 
 Rockafellar, "Augmented Lagrangians and applications of the proximal point algorithm in convex programming" (1976),
 subtracts μ (q - a)² / 2 from a term, with a centre a. The term is then smooth, and its maximum is at the multiplier
-a + s / μ, clipped. If the centre is the multiplier at the minimum, the minimum is that of the loss itself.
+(μ a + s) / (κ + μ), clipped. If the centre is the multiplier at the minimum, the minimum is that of the loss itself.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Terms:
 
     def multipliers(self, s: np.ndarray, centre: np.ndarray, smoothing: float) -> np.ndarray:
         """Return q at the maximum of each smoothed term."""
-        return np.clip(centre + s / smoothing, self.low, self.high)
+        return np.clip((smoothing * centre + s) / (self.curve + smoothing), self.low, self.high)
 
     def slopes(self, q: np.ndarray) -> np.ndarray:
         """Return the slope of each row's weighted loss."""
@@ -81,7 +81,7 @@ class Terms:
     def curvatures(self, q: np.ndarray, smoothing: float) -> np.ndarray:
         """Return the second derivative of each row's smoothed loss; 0 where all multipliers are clipped."""
         free = (q > self.low) & (q < self.high)
-        return np.where(free, self.weight, 0.0).sum(axis=0) / smoothing
+        return np.where(free, self.weight, 0.0).sum(axis=0) / (self.curve + smoothing)
 
     def losses(self, s: np.ndarray) -> np.ndarray:
         """Return the weighted terms themselves, without smoothing."""
@@ -107,7 +107,7 @@ class Terms:
             return float(self.slopes(q).sum()), float(self.curvatures(q, smoothing).sum())
 
         rounding = EPS * float(np.abs(self.slopes(self.multipliers(self.inner(z), centre, smoothing))).sum())
-        return _root(slope_and_curvature, 0.0, smoothing, rounding / 4, MARGIN * rounding)
+        return _root(slope_and_curvature, 0.0, self.curve + smoothing, rounding / 4, MARGIN * rounding)
 
     def step_size(
         self, z: np.ndarray, along: np.ndarray, centre: np.ndarray, smoothing: float, penalty: tuple[float, float]
