@@ -37,6 +37,7 @@ bench: $(READY)
 	$(PY) benchmarks/fits.py
 	$(PY) benchmarks/tables.py
 	$(PY) benchmarks/text.py
+	$(PY) benchmarks/support_vectors.py
 	$(PY) benchmarks/limits.py
 	$(PY) benchmarks/digits.py
 	$(PY) benchmarks/steps.py

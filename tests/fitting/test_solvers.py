@@ -11,7 +11,7 @@ import scipy.sparse
 import steepest as st
 from steepest.descent.loop import rule_solver
 from steepest.fitting.function import least_squares
-from steepest.fitting.limits import NEWTON
+from steepest.fitting.limits import NEWTON, NEWTON_IF_JUMPS
 from steepest.fitting.solvers import TABLE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "automatic.md"
@@ -38,6 +38,12 @@ CASES = {
     "SAGA, then L-BFGS": (st.models.Logistic(), WIDE, Y > 0, {"batch_size": 8, "penalty": L2}),
     "Newton's method": (st.models.Logistic(), X, Y > 0, {"penalty": L2}),
     "Newton's method with conjugate gradients": (st.models.Logistic(), MANY, Y > 0, {"penalty": L2}),
+    "the method of multipliers": (
+        st.models.Logistic(),
+        np.random.default_rng(1).standard_normal((60, NEWTON_IF_JUMPS)),
+        Y > 0,
+        {"loss": "hinge", "penalty": L2},
+    ),
     "L-BFGS with a search in a plane": (st.models.Logistic(), WIDE, Y > 0, {"penalty": L2}),
     "Newton's method in a box": (st.models.Linear(), X, Y, {"bounds": {"coef": (0, None)}}),
     "Newton's method on working sets": (

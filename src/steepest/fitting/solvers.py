@@ -37,6 +37,8 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.multipliers.solver import MultiplierSolver
+from steepest.fitting.linear.solvers.multipliers.terms import is_served
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.newton_cg import NewtonCgSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
@@ -126,6 +128,14 @@ class Case:
         steady = problem.loss.curved and not problem.loss.kinked and problem.is_penalised
         many = len(problem.coordinates.scale) > WHITENED and problem.rescale != "whiten"
         return steady and (many or problem.outputs > 0)
+
+    @property
+    def by_multipliers(self) -> bool:
+        """Whether a linear model has an L2 penalty, many coefficients, and a loss whose slope or curvature jumps."""
+        problem = self.problem
+        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and is_served(problem.loss)):
+            return False
+        return problem.is_penalised and problem.rescale != "whiten" and not self.is_narrow
 
     @property
     def has_l1(self) -> bool:
@@ -269,6 +279,13 @@ TABLE = (
         f"a linear model with an L2 penalty, {STEADY}",
         f"few products with the rows come near the minimum; up to {FACTORED:,} coefficients it factors the Hessian",
         lambda case: case.has_steady_ridge, _by(NewtonCgSolver),
+    ),
+    Choice(
+        "the method of multipliers",
+        f"a linear model with an L2 penalty and more than {NEWTON_IF_JUMPS} coefficients, "
+        "if the slope or curvature of the loss jumps",
+        "a step needs only the rows at a jump, and the multipliers of these rows give a certificate at no cost",
+        lambda case: case.by_multipliers, _by(MultiplierSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",
