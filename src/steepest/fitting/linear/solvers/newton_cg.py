@@ -8,15 +8,12 @@ NumPy's and SciPy's, which need no compilation: only the losses of the rows are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from scipy.linalg.lapack import dposv
 
 from steepest.data.sparse.segments import SparseRows
-from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
@@ -24,7 +21,8 @@ from steepest.fitting.limits import CERTIFIED, FACTORED
 from steepest.fitting.linear.certificates.ridge import RidgeBound
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic.products import read_columns
-from steepest.fitting.linear.solvers.base import LinearSolver, Opening, capacity_of
+from steepest.fitting.linear.solvers.base import Opening
+from steepest.fitting.linear.solvers.host import HostSolver, RowLosses
 from steepest.types import Array
 
 # Conjugate gradients end when the residual is this share of the gradient, both in the norm of the preconditioner, and
@@ -66,23 +64,7 @@ class State(NamedTuple):
     code: Array
 
 
-@shared
-def _losses(glm: Glm, z: Array) -> tuple[Array, Array, Array]:
-    """Return the sum of the losses, and the first and second derivatives of each row's loss."""
-    loss, first, second = glm.losses(z, glm.y, glm.weight / glm.mass)
-    return loss.sum(), first, second
-
-
-@shared
-def _targets(glm: Glm, tolerance: Array, first: Array, value: Array) -> tuple[Array, Array]:
-    """Return the gap at which to stop, and the rounding error of the value."""
-    return glm.target_gap(tolerance, first, value), glm.rounding(value)
-
-
-_reference = shared(lambda glm, value: glm.reference_value(value))
-
-
-class NewtonCgSolver(LinearSolver[Glm, State]):
+class NewtonCgSolver(HostSolver[Glm, State]):
     """Newton's method with conjugate gradients; an evaluation is a step, with all its products.
 
     `curvature` is the second derivative of the loss at the mean of the targets.
@@ -91,8 +73,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
     def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         with compiled_code():
             self.columns_of_x = read_columns(glm.X)
-            # Leave X out: the losses do not need it, and each call of compiled code would pass it again.
-            self.rows = replace(glm, X=np.zeros((len(glm.y), 0)), transform=None)
+        self.losses = RowLosses(glm)
         assert glm.transform is not None
         transform = np.asarray(glm.transform)
         self.ridge = float(glm.ridge) * (transform**2 if transform.ndim == 1 else transform.T @ transform)
@@ -104,24 +85,8 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         return self.model
 
     @property
-    def estimate(self) -> float:
-        """An estimate of how far the value is above the minimum."""
-        return float(self.state.estimate)
-
-    @property
     def smoothing(self) -> None:
         """None: this solver serves only losses without kinks."""
-
-    def row(self, t: float = 0.0) -> np.ndarray:
-        """Return the current point as a row of the trace; t is the step size that led there."""
-        return self.row_of(self.state, t)
-
-    @staticmethod
-    def row_of(state: State, t: float) -> np.ndarray:
-        """Return a state as a row of the trace."""
-        norm = float(np.linalg.norm(state.gradient))
-        head = [float(state.iteration), float(state.evaluations), float(state.value), norm, t]
-        return np.concatenate([head, state.x])
 
     def product(self, d: Array) -> Array:
         """Return A d."""
@@ -130,7 +95,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
 
     def by_output(self, theta: np.ndarray) -> np.ndarray:
         """Return θ with a column for each output, if there are several."""
-        return np.asarray(self.rows.reshape(theta))
+        return np.asarray(self.glm.reshape(theta))
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return Aᵀ r, in the shape of `by_output`."""
@@ -142,24 +107,15 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         by_u = self.ridge @ u if self.ridge.ndim == 2 else (self.ridge * u.T).T
         return np.concatenate([by_u, np.zeros_like(theta[-1:])])
 
-    def losses(self, z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the sum of the losses at outputs, and the first and second derivatives of each row's loss."""
-        loss, first, second = jax.device_get(_losses(self.rows, z))
-        return float(loss), first, second
-
     def begin(self, model: Glm, x: Array, first: Array) -> State:
         """Return the state at a start."""
         zero, count = np.zeros(()), np.zeros((), int)
         blank = State(x, zero, x, x, count - 1, count, zero, zero, zero, zero, count, count)
         here = self.at(blank, np.asarray(x, float))
-        here = here._replace(first_value=np.asarray(_reference(self.rows, here.value)))
-        _, rounding = _targets(self.rows, 0.0, here.first_value, here.value)
+        here = here._replace(first_value=self.losses.reference(here.value))
+        _, rounding = self.losses.targets(0.0, here.first_value, here.value)
         code = CANDIDATE if here.estimate <= FINEST * rounding else RUNNING
         return here._replace(first_slope=np.linalg.norm(here.gradient), code=np.asarray(code))
-
-    def is_over(self) -> bool:
-        """Tell whether the time limit has passed: a step then ends early, but is complete."""
-        return self.objective.clock.over
 
     def at(self, before: State, x: np.ndarray) -> State:
         """Return the state at a new point, without its code."""
@@ -176,25 +132,6 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
             iteration=before.iteration + 1, evaluations=before.evaluations + 1,
         )  # fmt: skip
 
-    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
-        if self.opening and self.epochs_left:
-            return self.opening_epoch(self.opening)
-        recorded: list[np.ndarray] = []
-        most = min(rows, evaluations, capacity_of(self.start.size))
-        while len(recorded) < most and int(self.state.code) == RUNNING and not (recorded and self.is_over()):
-            with compiled_code():
-                state, t = self.step(self.state)
-            # A delayed Ctrl-C is raised at the end of the context above: the state is then the one before the step.
-            self.go_to(state)
-            if t:
-                recorded.append(self.row_of(state, t))
-        return np.stack(recorded) if recorded else self.unfinished()
-
-    def go_to(self, state: State) -> None:
-        """Make a state the current one."""
-        self._state = self.state = State(*map(np.asarray, state))
-
     def step(self, here: State) -> tuple[State, float]:
         """Return the state after a step, and the size of the step; 0 if no step lowers the value."""
         _, _, second = self.losses(here.z)
@@ -204,7 +141,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         pull = self.pull(step)
         bent, turn = float((pull * step).sum()), float((pull * theta).sum())
         penalty = float((self.pull(theta) * theta).sum()) / 2
-        target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, here.value))
+        target, rounding = self.losses.targets(self.step_tolerance, here.first_value, here.value)
         t = 1.0
         for _ in range(MOST_HALVINGS):
             reached = self.losses(here.z + t * along)[0] + penalty + t * turn + t**2 * bent / 2
@@ -216,7 +153,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         there = self.at(here, here.x + t * d)
         if there.value > here.value + rounding:
             return here._replace(evaluations=there.evaluations, code=np.asarray(STALLED)), 0.0
-        target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, there.value))
+        target, rounding = self.losses.targets(self.step_tolerance, here.first_value, there.value)
         gained = there.value < here.value - rounding or there.estimate < CLOSER * here.estimate
         idle = 0 if gained else int(here.idle) + 1
         near = there.estimate <= max(target, FINEST * rounding) or (idle and there.estimate <= rounding)
@@ -235,7 +172,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         M = np.where(diagonal > 0, diagonal, 1.0)
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
-        until = min(LOOSEST, progress**FORCING) if self.rows.loss.unsteady else FOR_QUADRATICS
+        until = min(LOOSEST, progress**FORCING) if self.glm.loss.unsteady else FOR_QUADRATICS
         return conjugate_gradients(self.curved(second), g, M, until, self.is_over).ravel()
 
     def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
@@ -272,7 +209,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         # Dense rows of single precision were rescaled in that precision; sparse ones never are.
         dense = not isinstance(self.glm.X, SparseRows)
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps) if dense else 0.0
-        bound = RidgeBound(self.rows, self.columns_of_x, self.ridge, self.certifier.coordinates, precision)
+        bound = RidgeBound(self.losses.glm, self.columns_of_x, self.ridge, self.certifier.coordinates, precision)
         return bound(x, self.negligible_gap)
 
 

@@ -8,21 +8,18 @@ sparse rows, cheap steps by conjugate gradients come near the minimum before.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.quadratic.products import SparseColumns, read_columns
-from steepest.fitting.linear.solvers.base import LinearSolver, capacity_of
+from steepest.fitting.linear.solvers.host import HostSolver, RowLosses
 from steepest.fitting.linear.solvers.newton_cg import conjugate_gradients
 from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, SUFFICIENT
 from steepest.types import Array
@@ -76,23 +73,7 @@ class State(NamedTuple):
     code: Array
 
 
-@shared
-def _losses(glm: Glm, z: Array) -> tuple[Array, Array, Array]:
-    """Return the sum of the losses, and the first and second derivatives of each row's loss."""
-    loss, first, second = glm.losses(z, glm.y, glm.weight / glm.mass)
-    return loss.sum(), first, second
-
-
-@shared
-def _targets(glm: Glm, tolerance: Array, first: Array, value: Array) -> tuple[Array, Array]:
-    """Return the gap at which to stop, and the rounding error of the value."""
-    return glm.target_gap(tolerance, first, value), glm.rounding(value)
-
-
-_reference = shared(lambda glm, value: glm.reference_value(value))
-
-
-class WorkingSetSolver(LinearSolver[Model, State]):
+class WorkingSetSolver(HostSolver[Model, State]):
     """Proximal Newton steps on working sets; a row of the trace, and an evaluation, is a round.
 
     The steps are taken in NumPy and SciPy: only the losses of the rows are compiled.
@@ -100,8 +81,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
 
     def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
         with compiled_code():
-            # Leave X out: the losses do not need it, and each call of compiled code would pass it again.
-            self.rows = replace(glm, X=np.zeros((len(glm.y), 0)), transform=None)
+            self.losses = RowLosses(glm)
             self.columns_of_x = read_columns(glm.X)
             self.lam, self.y_weight = np.asarray(lam), np.asarray(glm.weight / glm.mass)
             each = np.zeros_like(self.lam)
@@ -117,24 +97,8 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         return self.model[0]
 
     @property
-    def estimate(self) -> float:
-        """An estimate of how far the value is above the minimum."""
-        return float(self.state.estimate)
-
-    @property
     def smoothing(self) -> None:
         """None: this solver serves only losses without kinks."""
-
-    def row(self, t: float = 0.0) -> np.ndarray:
-        """Return the current point as a row of the trace; t is the step size that led there."""
-        return self.row_of(self.state, t)
-
-    @staticmethod
-    def row_of(state: State, t: float) -> np.ndarray:
-        """Return a state as a row of the trace."""
-        norm = float(np.linalg.norm(state.gradient))
-        head = [float(state.iteration), float(state.evaluations), float(state.value), norm, t]
-        return np.concatenate([head, state.x])
 
     def product(self, d: Array) -> Array:
         """Return A d."""
@@ -147,21 +111,17 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         count = np.zeros((), int)
         blank = State(x, zero, x, x, zero, count, count, zero, zero, zero, zero + np.inf, zero, count, count)
         here = self.at(blank, np.asarray(x, float))
-        here = here._replace(iteration=count, first_value=np.asarray(_reference(self.rows, here.value)))
-        _, rounding = _targets(self.rows, 0.0, here.first_value, here.value)
+        here = here._replace(iteration=count, first_value=self.losses.reference(here.value))
+        _, rounding = self.losses.targets(0.0, here.first_value, here.value)
         code = CANDIDATE if here.estimate <= rounding else RUNNING
         return here._replace(code=np.asarray(code))
-
-    def is_over(self) -> bool:
-        """Tell whether the time limit has passed: a round then ends early, but is complete."""
-        return self.objective.clock.over
 
     def at(self, before: State, x: np.ndarray) -> State:
         """Return the state at a new point, without its code."""
         z = self.product(x)
-        loss, first, _ = jax.device_get(_losses(self.rows, z))
+        loss, first, _ = self.losses(z)
         slope = np.append(self.columns_of_x.slopes(first), first.sum()) + self.ridge * x
-        value = float(loss) + self.ridge @ x**2 / 2 + self.lam @ np.abs(x)
+        value = loss + self.ridge @ x**2 / 2 + self.lam @ np.abs(x)
         v = shortest_subgradient(slope, x, self.lam)
         moves = np.maximum(np.abs(x), np.abs(v) / np.where(self.width > 0, self.width, np.inf))
         moves[-1] = np.abs(v[-1]) / self.width[-1]
@@ -171,23 +131,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
             estimate=np.asarray(np.abs(v) @ moves),
         )  # fmt: skip
 
-    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take rounds until this many rows or evaluations are reached; return the rows of the trace."""
-        recorded: list[np.ndarray] = []
-        most = min(rows, evaluations, capacity_of(self.start.size))
-        while len(recorded) < most and int(self.state.code) == RUNNING and not (recorded and self.is_over()):
-            with compiled_code():
-                state, t = self.round(self.state)
-            # A delayed Ctrl-C is raised at the end of the context above: the state is then the one before the round.
-            self.go_to(state)
-            recorded.append(self.row_of(state, t))
-        return np.stack(recorded) if recorded else self.unfinished()
-
-    def go_to(self, state: State) -> None:
-        """Make a state the current one."""
-        self._state = self.state = State(*map(np.asarray, state))
-
-    def round(self, here: State) -> tuple[State, float]:
+    def step(self, here: State) -> tuple[State, float]:
         """Return the state after a round, and the size of its last step."""
         there, t, decrement = here, 1.0, np.inf
         if isinstance(self.columns_of_x, SparseColumns) and here.estimate > APPROACHED * abs(here.value):
@@ -195,7 +139,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         if there is here or there.estimate > LITTLE * here.estimate:
             x, t, damping, decrement = self.descend(there)
             there = self.at(here, x)._replace(damping=np.asarray(damping))
-        target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, there.value))
+        target, rounding = self.losses.targets(self.step_tolerance, here.first_value, there.value)
         violation = self.scaled(there.gradient).max()
         gains = there.value < here.value - rounding or violation < here.violation / 2
         idle = 0 if gains else int(here.idle) + 1
@@ -222,7 +166,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         of L1-regularized log-linear models" (2007), search along such paths.
         """
         x, z, slope = here.x, here.z, here.smooth_gradient
-        loss, first, second = jax.device_get(_losses(self.rows, z))
+        loss, first, second = self.losses(z)
         for k in range(LONGEST):
             if (factor == 1 and k >= NEARBY) or self.is_over():
                 break
@@ -237,7 +181,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
             for _ in range(MOST_HALVINGS):
                 new = np.where((x + t * d) * sign < 0, 0.0, x + t * d)
                 ahead = z + self.product(new - x)
-                trial = jax.device_get(_losses(self.rows, ahead))
+                trial = self.losses(ahead)
                 if trial[0] + self.ridge @ new**2 / 2 + lam @ np.abs(new) <= height + SUFFICIENT * (v @ (new - x)):
                     break
                 t /= 2
@@ -293,7 +237,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         lam, ridge, width = self.lam[places], self.ridge[places], self.width[places]
         x, z, t, damping = here.x[places], here.z, 1.0, float(here.damping)
         until, decrement = SHARE * self.scaled(here.gradient).max(), np.inf
-        loss, first, second = jax.device_get(_losses(self.rows, z))
+        loss, first, second = self.losses(z)
         for k in range(MOST_STEPS if factor == 1 else FAR_STEPS):
             slope = np.append(columns.slopes(first), first.sum()) + ridge * x
             v = shortest_subgradient(slope, x, lam)
@@ -316,7 +260,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
             rounding, t = 4 * EPS * abs(height), 1.0
             for _ in range(MOST_HALVINGS):
                 new = x + t * d
-                trial = jax.device_get(_losses(self.rows, z + t * along))
+                trial = self.losses(z + t * along)
                 reached = trial[0] + ridge @ new**2 / 2 + lam @ np.abs(new)
                 if reached <= height + SUFFICIENT * t * fall + rounding:
                     break

@@ -20,7 +20,8 @@ from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.rounding import ROUNDINGS
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.solvers.base import LinearSolver, Opening, capacity_of
+from steepest.fitting.linear.solvers.base import Opening
+from steepest.fitting.linear.solvers.host import HostSolver
 from steepest.fitting.linear.solvers.multipliers.bound import bound_at
 from steepest.fitting.linear.solvers.multipliers.rows import read_rows
 from steepest.fitting.linear.solvers.multipliers.system import newton_step
@@ -86,7 +87,7 @@ class State(NamedTuple):
     code: Array
 
 
-class MultiplierSolver(LinearSolver[Glm, State]):
+class MultiplierSolver(HostSolver[Glm, State]):
     """The method of multipliers; an evaluation is a step, with all its products.
 
     All steps are taken in NumPy and SciPy, so that nothing is compiled. `curvature` is not needed.
@@ -103,11 +104,6 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         return self.model
 
     @property
-    def estimate(self) -> float:
-        """The duality gap, without rounding."""
-        return float(self.state.estimate)
-
-    @property
     def smoothing(self) -> Array | None:
         """The smoothing of a loss with kinks at the current point."""
         return None if self.terms.curve else self.state.smoothing
@@ -116,17 +112,6 @@ class MultiplierSolver(LinearSolver[Glm, State]):
     def step_tolerance(self) -> float:
         """The tolerance of the steps; the gap is known after each, so that none is certified before the end."""
         return self.tolerance or -self.last_tolerance
-
-    def row(self, t: float = 0.0) -> np.ndarray:
-        """Return the current point as a row of the trace; t is the step size that led there."""
-        return self.row_of(self.state, t)
-
-    @staticmethod
-    def row_of(state: State, t: float) -> np.ndarray:
-        """Return a state as a row of the trace."""
-        norm = float(np.linalg.norm(state.gradient))
-        head = [float(state.iteration), float(state.evaluations), float(state.value), norm, t]
-        return np.concatenate([head, state.x])
 
     def product(self, d: Array) -> Array:
         """Return A d."""
@@ -166,10 +151,6 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         """Return the rounding error of a value."""
         return 4 * EPS * abs(value)
 
-    def is_over(self) -> bool:
-        """Tell whether the time limit has passed: a step then ends early."""
-        return bool(self.objective.clock.over)
-
     def slope(self, here: State) -> np.ndarray:
         """Return the gradient by w of the smoothed objective."""
         return np.asarray(here.gradient)[:-1] / self.scale
@@ -201,20 +182,6 @@ class MultiplierSolver(LinearSolver[Glm, State]):
         along = self.rows.along(self.scale * x[:-1])
         shift = self.terms.balance(along + x[-1], before.centre, float(before.smoothing))
         return self.at(before, np.append(x[:-1], x[-1] + shift), along)
-
-    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
-        recorded: list[np.ndarray] = []
-        most = min(rows, evaluations, capacity_of(self.start.size))
-        while len(recorded) < most and int(self.state.code) == RUNNING and not (recorded and self.is_over()):
-            state, t = self.step(self.state)
-            self.go_to(state)
-            recorded.append(self.row_of(state, t))
-        return np.stack(recorded) if recorded else self.unfinished()
-
-    def go_to(self, state: State) -> None:
-        """Make a state the current one."""
-        self._state = self.state = State(*map(np.asarray, state))
 
     def step(self, here: State) -> tuple[State, float]:
         """Return the state after a step, and the step size."""
