@@ -35,8 +35,7 @@ from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback
 
-# As `fitting/linear/objective.py` says it.
-WHY = "exact: the loss was traced, and the products with the rows compiled"
+WHY = "exact: the gradient of least squares, computed in NumPy"
 SOLVER = next(str(choice) for choice in TABLE if choice.name == "Newton's method")
 
 
