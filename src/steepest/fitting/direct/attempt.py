@@ -97,7 +97,8 @@ def _fit(problem: LinearProblem, found: Solution, late: LateTableFit, rows: Labe
         why=WHY,
         seconds=elapsed,
         objective=cast(Objective, LateObjective(late)),
-        view=view,
+        # The objective that is made later has padded columns.
+        view=problem.padded().view(view.calling),
         model=problem.model,
         columns=data.names,
         data=data.source,

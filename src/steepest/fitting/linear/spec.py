@@ -107,8 +107,13 @@ class LinearSpec:
             params = _inside(bounds, params, start is not None, parameter_names(names, 0) if names else None)
         spec = cls(model, X, params, loss, penalty, rescale, chosen, at_mean, names, y, weight, bounds)
         if padded and bounds is None and spec.is_convex and rescale != "none" and not is_sparse(X):
-            spec = replace(spec, coordinates=chosen.padded(padded_width(X.shape[0], X.shape[1], spec.outputs)))
+            return spec.padded()
         return spec
+
+    def padded(self) -> Self:
+        """Return the model with columns of zeros, so that tables of similar width share compiled code."""
+        width = padded_width(self.X.shape[0], self.X.shape[1], self.outputs)
+        return replace(self, coordinates=self.coordinates.padded(width))
 
     @property
     def start(self) -> np.ndarray:
