@@ -160,3 +160,9 @@ def test_curvatures_of_flat_and_skewed_functions_are_taken(scale):
     run = st.minimize(lambda r, free: np.sum(r / scale - counts * np.log(r / scale)), (scale, 1))
     np.testing.assert_allclose(run.covariance[0, 0], (0.5 * scale) ** 2 / 2, rtol=1e-7)
     assert run.covariance[1, 1] == np.inf
+
+
+def test_a_bent_valley_is_described_by_its_curvature_at_the_minimum():
+    # One standard error along the valley of Rosenbrock's function the value rises by far more than ½.
+    run = st.minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1))
+    np.testing.assert_allclose(run.covariance, np.linalg.inv([[802.0, -400.0], [-400.0, 200.0]]), rtol=1e-6)

@@ -37,6 +37,14 @@ def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray, preci
     return slack_from(max((abs(v) for v in values if math.isfinite(v)), default=0.0), inputs, precision)
 
 
+def slack_at(plain: float, first: float, x: np.ndarray, gradient: np.ndarray, precision: float = EPS) -> float:
+    """Return the slack at an answer, where a start of the value `first` leaves rounding errors of its own at most.
+
+    A share of `first` as large as that of the value itself would hide that f has changed since it was compiled.
+    """
+    return slack_of([plain], x, gradient, precision) + slack_from(0.0, abs(first), precision)
+
+
 def slack_from(largest: float, inputs: float, precision: float = EPS) -> float:
     """Return the slack of values up to `largest`, if rounding the inputs changes f by `inputs` rounding errors."""
     coarse = COARSE * precision if precision > EPS else 0.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steepest.derivatives.agreement import agree, slack_of
+from steepest.derivatives.agreement import agree, slack_at
 from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
@@ -81,7 +81,7 @@ def checked(
         return Ending(Outcome.WRONG_GRADIENT, f"{wrong}; fix gradient=, or leave it out"), plain, spent
     if objective.scatter is not None:
         return ending, plain, spent
-    slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
+    slack = slack_at(plain, solver.status.first_value, x, gradient, objective.precision)
     # If f is a small difference of large numbers, its rounding error is larger than its value suggests. The solver
     # estimates this error.
     slack += 100 * solver.noise

@@ -37,9 +37,9 @@ OF_SLOPES = 1e-9
 HIDDEN = 100.0
 # A point lies inside a set if it may move by this share of itself along each variable, and stays in the set.
 INSIDE = 1e-6
-# A curvature describes the function only if one standard error along it, to both sides, raises the value by ½ on the
-# average, to this factor. Chosen, not measured.
-ALIKE = 10.0
+# A curvature describes the function at its minimum only if a step along it, to both sides, raises the value as it says,
+# to this factor; the step is a standard error, or this share of a variable if that is shorter. Chosen, not measured.
+ALIKE, NEARBY = 10.0, 1e-3
 # Along a direction of no curvature the value may rise by this share of what the largest curvature would add.
 LEVEL = 1e-6
 # The most directions of which values are looked at, those with the least curvature.
@@ -268,10 +268,12 @@ def _unlike(
         whole[free] = axis
         return sign * ((objective.value(x + whole) + objective.value(x - whole)) / 2 - here)
 
-    for axis in inverse.root.T[: -MOST_DIRECTIONS - 1 : -1]:
-        if (mean := rise(axis)) - rounding > ALIKE / 2 or mean + rounding < 0.5 / ALIKE:
-            return axis
     size = np.maximum(np.abs(x[free]), 1.0)
+    for axis in inverse.root.T[: -MOST_DIRECTIONS - 1 : -1]:
+        part = min(1.0, NEARBY * float(np.min(size / np.maximum(np.abs(axis), 1e-300))))
+        mean, promised = rise(part * axis), part**2 / 2
+        if mean - rounding > ALIKE * promised or mean + rounding < promised / ALIKE:
+            return axis
     for axis in inverse.null.T[:MOST_DIRECTIONS]:
         step = axis * np.min(size / np.maximum(np.abs(axis), 1e-300))
         if rise(step) > LEVEL * step**2 @ np.abs(np.diag(hessian)) + ROUNDED * rounding:

@@ -13,6 +13,7 @@ import numpy as np
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.bounds import check_inside, read_box, read_fixed, with_fixed
 from steepest.derivatives.clock import Clock
+from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
@@ -302,9 +303,10 @@ def _optimize(
         and budget.is_open
     )  # fmt: skip
     # Compiled code takes less time than a watch for Ctrl-C, which then raises KeyboardInterrupt.
-    return (is_default and _quick_again(f, start, args, sign, budget)) or _optimize_usually(
+    run, tried = _quick_again(f, start, args, sign, budget) if is_default else (None, None)
+    return run or _optimize_usually(
         f, start, sign, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress, budget,
-        repeats, within, is_default,
+        repeats, within, is_default, tried,
     )  # fmt: skip
 
 
@@ -314,7 +316,7 @@ def _optimize_usually(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
     rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int, within: Within | None,
-    is_default: bool,
+    is_default: bool, tried: Compiled | None,
 ) -> Run:  # fmt: skip
     clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
@@ -327,7 +329,8 @@ def _optimize_usually(
         plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
         if plan.objective.region is not None:
             plan = replace(plan, solver=SetSolver)
-    if is_default and x.size <= FEW and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
+    is_new = is_default and x.size <= FEW and (plan.objective.compiled is None or plan.objective.compiled is not tried)
+    if is_new and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
         return run
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, fixed, within)
@@ -339,16 +342,17 @@ def _optimize_usually(
 
 def _quick_again(
     f: Function, start: PyTree, args: tuple[Any, ...], sign: float, budget: Budget
-) -> Run | None:  # fmt: skip
-    """Return the run of a small function whose code is compiled; None if there is none, or it needs the usual way."""
+) -> tuple[Run | None, Compiled | None]:  # fmt: skip
+    """Return the run of a small function whose code is compiled, None if it needs the usual way; and that code."""
     check_fork()
     if isinstance(start, str):
-        return None
+        return None, None
     calling, x = read_call(f, start, args if isinstance(args, tuple) else (args,))
     objective = served_again(f, calling, x) if x.size <= FEW else None
     if objective is None:
-        return None
-    return quick(objective, View(calling, calling.structure.names), sign, x, budget.began)
+        return None, None
+    view = View(calling, calling.structure.names)
+    return quick(objective, view, sign, x, budget.began, is_traced=False), objective.compiled
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:

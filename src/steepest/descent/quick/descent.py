@@ -2,7 +2,8 @@
 
 A small descent spends most of its time between calls of compiled code. Here the loop runs once, from the start to the
 first point at which it stops, and `settle` decides whether that is the end. Only a minimum beyond doubt is one; all
-other descents are begun again by the `Driver`, with whose words, counts and rows this file agrees.
+other descents are begun again by the `Driver`, whose words, counts and rows these are; a first step size may differ
+from its in the last digit.
 """
 
 from __future__ import annotations
@@ -147,16 +148,21 @@ class Reached(NamedTuple):
     non_finite: int
 
 
-def quick(objective: Objective, view: View, sign: float, start: np.ndarray, began: float) -> Run | None:
+def quick(
+    objective: Objective, view: View, sign: float, start: np.ndarray, began: float, is_traced: bool = True
+) -> Run | None:  # fmt: skip
     """Return the run of a small descent with the default rules; None unless it converges beyond doubt.
 
-    The compiled code is compared with plain calls at the start and at the answer. `began` is the time of the user's
-    call.
+    The compiled code is compared with plain calls at the start and at the answer, and also near the start unless it
+    `is_traced` in this call: an attribute may have changed since. `began` is the time of the user's call.
     """
     compiled = objective.compiled
     if compiled is None or objective.kind != "traced" or objective.precision > EPS:
         return None
-    programs = compiled.get_or_make("quick", lambda: Programs.of(compiled, start, objective.arrays))
+    try:
+        programs = compiled.get_or_make("quick", lambda: Programs.of(compiled, start, objective.arrays))
+    except Exception:  # noqa: BLE001 - the function may raise an exception while it is traced, which the usual way names
+        return None
     if programs is None:
         return None
     begins = time.perf_counter() - began
@@ -180,7 +186,7 @@ def quick(objective: Objective, view: View, sign: float, start: np.ndarray, bega
         # Where compiled code gives the same digits, a second call would tell no more of noise.
         repeats = not differ(plain, sign * value) or not differ(plain, objective.value(x))
         # A slope of 0 at the start may be one that the trace has lost.
-        is_sound = all(gradient) or agrees_nearby(objective, start)
+        is_sound = (is_traced and all(gradient)) or agrees_nearby(objective, start)
     except Exception:  # noqa: BLE001 - the usual way calls the function there, too, and names the error
         return None
     if not (repeats and is_sound and _is_same(sign * value, plain, first, at, slope)):
@@ -226,7 +232,7 @@ def limits_at(start: Vector, sign: float) -> np.ndarray:
 def _is_same(served: float, plain: float, first: float, x: Vector, gradient: Vector) -> bool:
     """Tell whether a value of compiled code is that of a plain call, up to rounding; `first` is that at the start."""
     inputs = sum(abs(a * b) for a, b in zip(x, gradient, strict=True))
-    return agree(served, plain, slack_from(max(abs(plain), abs(first)), inputs))
+    return agree(served, plain, slack_from(abs(plain), inputs + abs(first)))
 
 
 def _events(reached: Reached, taken: int, last: int) -> list[Event]:
