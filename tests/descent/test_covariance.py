@@ -162,6 +162,26 @@ def test_curvatures_of_flat_and_skewed_functions_are_taken(scale):
     assert run.covariance[1, 1] == np.inf
 
 
+def refuses(v):
+    if v <= 0:
+        raise ValueError("v must be positive")
+    return 0.5 * np.log(v) + 1.69 / (2 * v)
+
+
+@pytest.mark.parametrize(
+    ("f", "start", "variance"),
+    [
+        # One standard error below the estimate the values are infinite, NaN or refused.
+        (lambda m: 50 * m - np.log(m), 0.1, 0.02**2),
+        (lambda r: 2 * r - np.log(r), 0.1, 0.25),
+        (lambda v: np.log(v) / 2 + 1.69 / (2 * v), 0.5, 2 * 1.69**2),
+        (refuses, 1.0, 2 * 1.69**2),
+    ],
+)
+def test_an_error_that_reaches_the_edge_of_the_domain(f, start, variance):
+    np.testing.assert_allclose(np.ravel(st.minimize(f, start).covariance), [variance], rtol=1e-4)
+
+
 def test_a_bent_valley_is_described_by_its_curvature_at_the_minimum():
     # One standard error along the valley of Rosenbrock's function the value rises by far more than ½.
     run = st.minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1))

@@ -265,8 +265,13 @@ def _unlike(
     rounding = ROUNDED * max(objective.relative_noise, EPS) * abs(here)
 
     def rise(axis: np.ndarray) -> float:
+        """Return how far the value rises to both sides, on the average; NaN where the function has no value."""
         whole[free] = axis
-        return sign * ((objective.value(x + whole) + objective.value(x - whole)) / 2 - here)
+        try:
+            mean = (objective.value(x + whole) + objective.value(x - whole)) / 2
+        except Exception:  # noqa: BLE001 - the function may refuse a point that the descent has not visited
+            return math.nan
+        return sign * (mean - here) if math.isfinite(mean) else math.nan
 
     size = np.maximum(np.abs(x[free]), 1.0)
     for axis in inverse.root.T[: -MOST_DIRECTIONS - 1 : -1]:
