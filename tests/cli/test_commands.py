@@ -145,7 +145,17 @@ class TestMinimize:
             (["x*y", "--start", "1,1", "--within", "x,y=cube:2"], "write variables and a set"),
             (["x*y", "--start", "1,1", "--within", "x,y=ball:q"], "q for ball is not a finite number"),
             (["x*y", "--start", "1,1", "--within", "x,y=ball:-1"], "give a positive number"),
-            (["x*y", "--start", "1,1", "--within", "x,y=ball:1"], "x, y of the start lie outside Ball(1)"),
+            (
+                ["x*y", "--start", "1,1", "--within", "x,y=ball:1"],
+                "x, y of the start lie outside Ball(1): take the nearest point inside, 0.707107, 0.707107",
+            ),
+            (["x*y", "--start", "1,1", "--within", "x,y=ball:"], "--within x,y=ball:: give the radius"),
+            (["x*y", "--start", "1,1", "--within", "x,,y=ball:1"], "a variable on each side of a comma"),
+            (["x*y", "--start", "1,1", "--within", "=ball:1"], "a variable on each side of a comma"),
+            (
+                ["x*y", "--start", "0,0", "--within", "x,y=ball:1", "--bounds", "x=0:1,y=0:1"],
+                "x is held by both --bounds and --within",
+            ),
             (["x*y", "--start", "1,1", "--within", "x=ball:1", "--within", "x=ball:2"], "x is already in a set"),
             (["x*y", "--start", "1,1", "--within", "x=ball:1", "--fix", "y=1"], "give one of them"),
             (["x*y", "--start", "random", "--within", "x=ball:1"], "add --bounds x=-5:5,y=-5:5"),

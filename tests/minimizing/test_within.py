@@ -546,7 +546,7 @@ def test_limits_are_kept():
     [
         (
             {"start": np.ones(3)},
-            r"the start lies outside Simplex\(\): take .*inside, set.project\(start\)",
+            r"the start lies outside Simplex\(\): take .*inside, 0.333333, 0.333333, 0.333333",
         ),
         ({"within": st.sets.Ball(1, [0, 0])}, r"holds points of 2 numbers, not of 3"),
         ({"within": st.sets.Affine([[1, 1]], [1])}, r"holds points of 2 numbers, not of 3"),

@@ -102,6 +102,10 @@ def minimize(
     sets = read_sets(within, function.names)
     if sets and held:
         raise click.UsageError("--fix and --within: give one of them, or write the value into the formula")
+    if box is not None and (
+        twice := [name for names in sets for name in names if any(side is not None for side in box.get(name, ()))]
+    ):
+        raise click.UsageError(f"{twice[0]} is held by both --bounds and --within: give one of the two")
     is_drawn = {name for names in sets for name in names} == set(function.names)
     if start == "random" and box is None and not is_drawn:
         example = ",".join(f"{name}=-5:5" for name in free)

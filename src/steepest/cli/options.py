@@ -186,6 +186,8 @@ def read_sets(texts: Sequence[str], names: Sequence[str], option: str = "--withi
                 "x,y=simplex:100 (the sum); other sets are in steepest.sets, for Python"
             )
         for name in held:
+            if not name:
+                raise click.UsageError(f"{option} {text}: write a variable on each side of a comma, such as x,y=ball:2")
             if name not in names:
                 raise click.UsageError(f"{option} {text}: there is no variable {name}; {guess_or_list(name, names)}")
         first = list(names).index(held[0])
@@ -196,10 +198,11 @@ def read_sets(texts: Sequence[str], names: Sequence[str], option: str = "--withi
         if twice := [name for name in held if name in taken]:
             raise click.UsageError(f"{option} {text}: {twice[0]} is already in a set")
         taken += held
-        if kind == "ball" and not colon:
-            raise click.UsageError(f"{option} {text}: give the radius, such as {left}=ball:2")
+        if (kind == "ball" or colon) and not size:
+            what, example = ("radius", "ball:2") if kind == "ball" else ("sum", "simplex:100")
+            raise click.UsageError(f"{option} {text}: give the {what}, such as {left}={example}")
         try:
-            found[held] = kinds[kind](_whole(_number(size, option, kind))) if colon else kinds[kind]()
+            found[held] = kinds[kind](_whole(_number(size, f"{option} {text}", kind))) if size else kinds[kind]()
         except ValueError as error:
             raise click.UsageError(f"{option} {text}: {error}") from None
     return found

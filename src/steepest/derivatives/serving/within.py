@@ -25,6 +25,8 @@ Names = str | tuple[str, ...]
 Within = ConvexSet | Mapping[Names, ConvexSet]
 # A start may miss its set by this share of its size: numbers of a few digits, typed in, seldom fit to the last digit.
 TYPED = 1e-9
+# The most numbers of a nearest point in an error.
+MOST_SHOWN = 4
 
 
 class Part(NamedTuple):
@@ -64,7 +66,9 @@ class Domain(NamedTuple):
             if not one.contains(x[first:last], TYPED):
                 given, part = f"{name} of {what}" if name else what, f"[{name}]" if ", " in name else name or "start"
                 verb = "lie" if ", " in name else "lies"
-                raise ValueError(f"{given} {verb} outside {one!r}: take the nearest point inside, set.project({part})")
+                nearest = ", ".join(f"{value:.6g}" for value in one.nearest(x[first:last])[:MOST_SHOWN])
+                inside = f"set.project({part})" if last - first > MOST_SHOWN else nearest
+                raise ValueError(f"{given} {verb} outside {one!r}: take the nearest point inside, {inside}")
             x[first:last] = one.nearest(x[first:last])
         return x if self.chart is None else self.chart.inward(x)
 
