@@ -30,12 +30,12 @@ def quickly(monkeypatch):
 
     class Found(list):
         def off(self):
-            monkeypatch.setattr(minimizing, "quick", lambda *_: None)
+            monkeypatch.setattr(minimizing, "quick", lambda *_, **__: None)
 
     found = Found()
 
-    def watched(*arguments):
-        found.append(quick(*arguments))
+    def watched(*arguments, **options):
+        found.append(quick(*arguments, **options))
         return found[-1]
 
     monkeypatch.setattr(minimizing, "quick", watched)
@@ -200,3 +200,43 @@ def test_eigenvalues_are_those_of_lapack(size):
         np.testing.assert_allclose(values, np.linalg.eigvalsh(matrix), atol=1e-14 * size_of)
         np.testing.assert_allclose(vectors @ vectors.T, np.eye(size), atol=1e-14)
         np.testing.assert_allclose(vectors.T @ np.diag(values) @ vectors, matrix, atol=1e-14 * size_of)
+
+
+class Changing:
+    """Functions whose values at the start and at the first minimum stay as they are when an attribute changes."""
+
+    matrix, power, extra = np.array([[2.0, -1.0], [-1.0, 2.0]]), 2, 0.0
+
+    def quadratic(self, v):
+        return (v - 1) @ self.matrix @ (v - 1)
+
+    def powers(self, x, y):
+        return (x - 2) ** self.power + (y - 3) ** 2
+
+    def bent(self, x):
+        return (x - 2) ** 2 + self.extra * (x - 2) * (x - 4.5)
+
+    def waves(self, t):
+        return (t - 1) ** 2 + self.extra * np.sin(t)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "change", "outcome", "x"),
+    [
+        ("quadratic", np.array([2.0, 1.0]), {"matrix": np.array([[2.0, -1.0], [-1.0, 0.1]])}, "unbounded", None),
+        ("powers", (3.0, 1.0), {"power": 3}, "unbounded", None),
+        ("bent", 4.5, {"extra": 3.0}, "converged", 2.9375),
+        # The start is so far away that its value hides the change there.
+        ("waves", 1e5, {"extra": 5.0}, "converged", -0.7794),
+    ],
+)
+def test_a_change_that_spares_the_start_and_the_first_answer_is_noticed(name, start, change, outcome, x):
+    holder = Changing()
+    f = getattr(holder, name)
+    assert st.minimize(f, start).outcome == "converged"
+    for attribute, value in change.items():
+        setattr(holder, attribute, value)
+    run = st.minimize(f, start)
+    assert run.outcome in (outcome, "wrong gradient")
+    if x is not None and run.outcome == outcome:
+        assert run.fun <= f(x) + 1e-6
