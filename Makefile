@@ -10,7 +10,7 @@ demo: $(READY)
 	$(PY) examples/demo.py
 
 test: lint
-	$(PY) -m pytest -n 2 --durations=10
+	$(PY) -m pytest -n 2 --dist worksteal --durations=10
 	@echo "Left out: the tests in a real browser, which make browser runs."
 
 # Reports, animations and notebooks in Debian's Chromium, without a window. Pictures of the pages: STEEPEST_SHOTS=folder make browser.

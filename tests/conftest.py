@@ -9,6 +9,9 @@ import signal
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
+# Each core has a worker already: further threads of BLAS would only wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Nothing is kept between runs: each tests what it has compiled.
 os.environ["STEEPEST_CACHE"] = "0"
 
