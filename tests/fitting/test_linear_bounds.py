@@ -16,6 +16,7 @@ from steepest.fitting.linear.certificates.box import Edges
 from steepest.fitting.linear.quadratic.box import minimize_quadratic_box
 from steepest.fitting.linear.quadratic.box_sets import RowModel
 from steepest.fitting.linear.quadratic.products import DenseColumns
+from steepest.fitting.linear.solvers import boxed_newton
 from steepest.fitting.linear.solvers.boxed_newton import BoxStep
 
 losses = st.losses
@@ -123,6 +124,65 @@ def test_least_squares_in_a_box_agree_with_scipy(bounds):
         np.testing.assert_allclose(fit.params["coef"], known.x, atol=1e-9)
         for name, side in fit.at_bound.items():
             assert fit.params["coef"][int(name[5:-1])] == bounds[side == "high"]
+
+
+def shifted_table(seed):
+    """Draw columns with means of 0.1 to 10,000: next to an intercept, they are nearly collinear."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(50, 12)) + 10.0 ** rng.uniform(-1, 4, 12)
+    return X, (X - X.mean(0))[:, :8] @ rng.normal(size=8) / 3 + rng.normal(size=50)
+
+
+def compare_shifted_tables(seeds):
+    low, high = np.r_[np.full(12, -0.05), -1], np.r_[np.full(12, 0.05), 0.5]
+    for seed in seeds:
+        X, y = shifted_table(seed)
+        for bounds, fixed, A in (
+            ({"coef": (-0.05, 0.05), "intercept": (-1, 0.5)}, {}, np.c_[X, np.ones(50)]),
+            ({"coef": (-0.05, 0.05)}, NO_INTERCEPT, X),
+        ):
+            n = A.shape[1]
+            known = lsq_linear(A, y, (low[:n], high[:n]), method="bvls", tol=1e-15, max_iter=5_000)
+            fit = st.fit(st.models.Linear(), X, y, bounds=bounds, fixed=fixed, seconds=60)
+            assert (fit.outcome, fit.certificate.kind) == ("converged", "certified"), seed
+            assert fit.fun == pytest.approx(2 * known.cost / 50, rel=1e-10), seed
+            assert len(fit.trace) <= 20, seed
+
+
+def test_coordinates_that_leave_and_return_to_their_bounds_come_to_rest():
+    compare_shifted_tables([2, 6, 26])
+
+
+@pytest.mark.nightly
+def test_shifted_tables_agree_with_scipy():
+    compare_shifted_tables(range(200))
+
+
+@pytest.mark.parametrize("kind", ["wide", "polynomial", "low rank", "integer"])
+def test_quadratic_models_in_tight_boxes_agree_with_scipy(kind):
+    """Many coordinates leave their bounds and return; dependent columns among them, and columns that nearly are."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        A, side = {
+            "wide": (rng.normal(size=(150, 200)) + 3 * rng.normal(size=(150, 1)), 0.1),
+            "polynomial": (np.vander(np.linspace(0, 1, 80), 40, increasing=True), 1.0),
+            "low rank": (rng.normal(size=(50, 8)) @ rng.normal(size=(8, 20)), 0.1),
+            "integer": (np.repeat(rng.integers(-1, 3, (50, 10)), 2, axis=1).astype(float), 0.1),
+        }[kind]
+        y, low = 3 * rng.normal(size=len(A)), np.full(A.shape[1], -side)
+        known = lsq_linear(A, y, (low, -low), method="bvls", tol=1e-15, max_iter=5_000)
+        x = minimize_quadratic_box(A.T @ A, -A.T @ y, 0 * low, Box(low, -low))
+        assert np.all(np.abs(x) <= side)
+        assert np.sum((A @ x - y) ** 2) / 2 == pytest.approx(known.cost, rel=1e-10), seed
+
+
+def test_bounded_least_squares_without_visible_gain_have_stalled(monkeypatch):
+    """Steps of a millionth of the right length lower the value each time, but would not reach the minimum."""
+    monkeypatch.setattr(boxed_newton, "step_in_box", lambda *words, step=boxed_newton.step_in_box: 1e-6 * step(*words))
+    X, y = shifted_table(2)
+    fit = st.fit(st.models.Linear(), X, y, bounds={"coef": (-0.05, 0.05)}, fixed=NO_INTERCEPT, seconds=60)
+    assert fit.outcome == "stalled at rounding"
+    assert len(fit.trace) < 20
 
 
 SLOPES = {

@@ -16,7 +16,7 @@ from steepest.derivatives.differences import EPS
 from steepest.fitting.limits import PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.rounding import ROUNDINGS
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic.box import minimize_quadratic_box
+from steepest.fitting.linear.quadratic.box import minimize_quadratic_box, never
 from steepest.fitting.linear.quadratic.box_sets import RowModel
 from steepest.fitting.linear.quadratic.products import DenseColumns, SparseColumns, read_columns
 from steepest.types import Array
@@ -25,11 +25,6 @@ from steepest.types import Array
 def is_wide(glm: Glm) -> bool:
     """Tell whether there are too many coefficients for a Hessian of all of them."""
     return int(glm.X.shape[1]) + 1 > PROXIMAL_NEWTON
-
-
-def never() -> bool:
-    """Return False: there is no time limit."""
-    return False
 
 
 def step_in_box(
@@ -42,7 +37,7 @@ def step_in_box(
     """
     box, x, g = Box(*map(np.asarray, box)), np.asarray(theta), np.asarray(slope)
     if H is not None:
-        return minimize_quadratic_box(np.asarray(H), g, x, box) - x
+        return minimize_quadratic_box(np.asarray(H), g, x, box, is_over) - x
     ridge = np.zeros_like(x)
     if glm.transform is not None:
         ridge[:-1] = float(glm.ridge) * np.asarray(glm.transform) ** 2

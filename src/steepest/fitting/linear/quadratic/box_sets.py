@@ -76,7 +76,7 @@ class RowModel:
             outside[places] = False
             part, here = self.columns.take(places[:-1]), Box(box.low[places], box.high[places])
             H = part.hessian(self.second, self.ridge[places])
-            there = minimize_quadratic_box(H, r[places], y[places], here, MOST_STEPS, self.rank)
+            there = minimize_quadratic_box(H, r[places], y[places], here, is_over, MOST_STEPS, self.rank)
             step = there - y[places]
             fall = -(r[places] @ step + step @ (H @ step) / 2)
             if not fall > 0:

@@ -49,13 +49,13 @@ def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     return replace(glm, smoothing=jnp.where(centred, sharper, glm.smoothing))
 
 
-def idle_steps(glm: Glm, here: SmoothedState, height: Array, rounding: Array) -> Array:
-    """Return the number of steps in which the smoothed value has not fallen.
+def idle_steps(glm: Glm, here: SmoothedState, height: Array, rounding: Array, share: float = 0.0) -> Array:
+    """Return the number of steps in which the smoothed value has not fallen, by more than a share of it.
 
     A loss without kinks becomes larger when it is sharpened, so a step that sharpens it counts as a fall. A rise counts
     twice, because rounding may make the value rise and fall alternately.
     """
-    fell = height < here.height - rounding
+    fell = height < here.height - jnp.maximum(rounding, share * jnp.abs(here.height))
     if here.smoothing is not None and not glm.loss.kinked:
         fell |= glm.smoothing < here.smoothing
     return jnp.where(fell, jnp.maximum(here.idle - 1, 0), here.idle + 1 + (height > here.height + rounding))
