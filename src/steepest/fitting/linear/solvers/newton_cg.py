@@ -39,6 +39,8 @@ MOST_PRODUCTS, MOST_HALVINGS = 500, 40
 SUFFICIENT, STEEP = 1e-4, 0.25
 # A step that is cut to a smaller share is compared with a step by the curvature of chords. Chosen, not measured.
 SHORT = 0.1
+# The preconditioner takes a curvature as at least this share of the largest one. Chosen, not measured.
+LEAST = 1e-24
 # Without a tolerance the descent ends at this share of the rounding error of the value, because the gap is quadratic in
 # the coefficients, which then have about 13 digits; or earlier if a step does not make the gap CLOSER times as small.
 FINEST, CLOSER = 1e-10, 1 / 16
@@ -138,10 +140,10 @@ class NewtonCgSolver(HostSolver[Glm, State]):
     def step(self, here: State) -> tuple[State, float]:
         """Return the state after a step, and the size of the step; 0 if no step lowers the value."""
         _, first, second = self.losses(here.z)
-        d, t, reached = self.searched(here, self.direction(here, second))
+        d, t, reached = self.searched(here, self.direction(here, first, second))
         if t < SHORT:
             # Far from the minimum the curvature says little of the loss ahead: saturated rows have none.
-            other = self.searched(here, self.direction(here, with_chords(here.z, first, second)))
+            other = self.searched(here, self.direction(here, first, with_chords(here.z, first, second)))
             d, t, reached = min((d, t, reached), other, key=lambda found: found[2])
         _, rounding = self.losses.targets(self.step_tolerance, here.first_value, here.value)
         there = self.at(here, here.x + t * d) if t else here
@@ -188,15 +190,20 @@ class NewtonCgSolver(HostSolver[Glm, State]):
             t, reached = 2 * t, further
         return d, t, reached
 
-    def direction(self, here: State, second: np.ndarray) -> np.ndarray:
+    def direction(self, here: State, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return a step d that solves H d = -g, by a factor of H or nearly by conjugate gradients."""
-        if here.x.size <= FACTORED and (d := self.by_factor(here, second)) is not None:
-            return d
+        if here.x.size <= FACTORED:
+            if (d := self.by_factor(here, second)) is not None:
+                return d
+            # Beside curvatures near 1, a penalty of 1e-17 is lost, but not where there is an unknown for each row.
+            if (d := self.by_rows(here, first, second)) is not None:
+                return d
         curvature = second if second.ndim == 1 else np.einsum("nkk->nk", second)
         each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
         squares = (self.columns_of_x.squares(curvature).T + each).T
         diagonal = np.concatenate([squares, curvature.sum(axis=0)[None]])
-        M = np.where(diagonal > 0, diagonal, 1.0)
+        # Where all rows are saturated, an intercept has so little curvature that its steps would be rounding errors.
+        M = np.maximum(diagonal, LEAST * diagonal.max()) if np.any(diagonal > 0) else np.ones_like(diagonal)
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
         until = max(min(LOOSEST, progress**FORCING), FOR_QUADRATICS) if self.glm.loss.unsteady else FOR_QUADRATICS
@@ -220,6 +227,28 @@ class NewtonCgSolver(HostSolver[Glm, State]):
             H[:-1, k, :-1, k] += self.ridge if self.ridge.ndim == 2 else np.diag(self.ridge)
         _, d, failed = dposv(H.reshape(here.x.size, -1).T, -here.gradient, overwrite_a=True)
         return None if failed or not np.all(np.isfinite(d)) else d
+
+    def by_rows(self, here: State, first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
+        """Return the step -H⁻¹ g by a factor of I + S X R⁻¹ Xᵀ S for R = λ Tᵀ T and S² = diag(p ℓ″).
+
+        The slopes after the step are S γ, and the coefficients -R⁻¹ Xᵀ S γ. None if there are several outputs, more
+        rows than coefficients, or slopes without curvature.
+        """
+        s = np.sqrt(np.maximum(second, 0.0))
+        if s.ndim > 1 or self.ridge.ndim > 1 or s.size >= here.x.size or np.any(first[s == 0]):
+            return None
+        by_row = self.columns_of_x.slopes(np.diag(s))
+        pulled = by_row / self.ridge[:, None]
+        slopes = np.divide(first, s, out=np.zeros_like(s), where=s > 0) - s * here.z
+        inner = by_row.T @ pulled
+        # The slopes sum to 0, so that this term changes nothing; centred columns have no other curvature along s.
+        inner += np.eye(s.size) + (inner.trace() / (s @ s)) * np.outer(s, s)
+        _, solved, failed = dposv(inner, np.stack([slopes, s], axis=1))
+        if failed or not np.all(np.isfinite(solved)) or not s @ solved[:, 1] > 0:
+            return None
+        u = -pulled @ (solved[:, 0] - (s @ solved[:, 0]) / (s @ solved[:, 1]) * solved[:, 1])
+        b = float((second * (here.z - self.columns_of_x.along(u)) - first).sum() / second.sum())
+        return np.append(u, b) - here.x
 
     def curved(self, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """Return the product with H = Aᵀ diag(p ℓ″) A + λ Tᵀ T."""
