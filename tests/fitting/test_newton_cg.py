@@ -99,6 +99,45 @@ def test_a_far_start_is_left():
     assert fit.fun == pytest.approx(st.fit(model, TEXT, y, **words).fun, rel=1e-12)
 
 
+FAR = np.random.default_rng(0).normal(size=(80, 520))
+FAR_SIGNAL = FAR[:, :5] @ np.random.default_rng(1).normal(size=5)
+COUNTS = np.abs(np.round(FAR_SIGNAL))
+
+
+@pytest.mark.parametrize(("model", "y", "sizes"), [
+    (st.models.Poisson(), COUNTS, (1.0, 10.0)), (st.models.Logistic(), COUNTS > 1, (30.0, 1e3, 1e6)),
+], ids=["exponential", "saturated"])  # fmt: skip
+def test_starts_where_the_curvature_says_little_are_left(model, y, sizes):
+    words = {"penalty": st.penalties.L2(1e-2)}
+    near = st.fit(model, FAR, y.astype(int), **words)
+    for size in sizes:
+        fit = st.fit(model, FAR, y.astype(int), start={"coef": np.full(520, size), "intercept": 0.0}, **words)
+        assert fit.certificate.kind == "certified", (size, fit.message)
+        assert fit.fun == pytest.approx(near.fun, rel=1e-12)
+
+
+@pytest.mark.parametrize("lam", [1e-3, 1e-9])
+def test_tiny_penalties_and_units_far_apart(lam):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(40, 520)) * 10 ** rng.uniform(-4, 4, 520)
+    y = (X / X.std(axis=0))[:, :5] @ rng.normal(size=5) + rng.normal(size=40)
+    fit = st.fit(st.models.Linear(), X, y, penalty=st.penalties.L2(lam))
+    assert len(fit.trace.value) < 20
+    # The slopes of the rows at the minimum solve one equation each, here by refinement in extended precision.
+    long = np.longdouble
+    centred, t = X - X.astype(long).mean(axis=0), y - y.astype(long).mean()
+    K = centred @ centred.T + long(lam) * 20 * np.eye(40) + np.ones((40, 40)) * long((X**2).sum() / 40)
+    a = np.zeros(40, long)
+    for _ in range(30):
+        a += np.linalg.solve(K.astype(float), (t - K @ a).astype(float))
+    coef, b = fit.params["coef"].astype(long), long(fit.params["intercept"])
+    value = ((X @ coef + b - y) ** 2).mean() + long(lam) / 2 * (coef @ coef)
+    least = long(lam) / 2 * (a @ t)
+    above = float(value - least)
+    assert abs(above) < 1e-9 * least
+    assert not fit.success or fit.certificate.gap >= max(above, 8e-16 * float(least))
+
+
 def test_no_bound_is_below_the_truth():
     wrong, ratios = trials(convex.LOSSES, 60, seed=3)
     assert not wrong

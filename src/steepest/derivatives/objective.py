@@ -73,6 +73,8 @@ class Objective:
         The source of the gradient and its errors, if the kind is "differences".
     precision : float
         The relative rounding error of the coarsest type that the code computes in.
+    rows_precision : float
+        The relative rounding error of the rows of a linear model; 0 for other functions.
     clock : Clock
         The time after which the function may no longer be called.
     slope_seconds : float
@@ -125,6 +127,7 @@ class Objective:
     limit: float = -math.inf
     differences: Differences | None = None
     precision: float = EPS
+    rows_precision: float = 0.0
     clock: Clock = field(default_factory=Clock)
     slope_seconds: float = 0.0
     condition: float = 1.0

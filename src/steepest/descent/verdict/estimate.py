@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,6 +22,8 @@ FEWEST, PART = 50, 0.25
 SOLVED, MOSTLY_SOLVED = 1e-8, 1e-3
 # The most Newton steps, and the share of the gradient that each may leave. Chosen, not measured.
 MOST_STEPS, LEFT = 8, 0.5
+# How many squared rounding errors of the rows a value of a linear model may be off by. Chosen, not measured.
+BY_ROWS = 8
 
 
 class Estimate:
@@ -30,7 +33,24 @@ class Estimate:
         self.evaluator, self.goal, self.solver = evaluator, goal, evaluator.solver
 
     def __call__(self, stalled: bool) -> Certificate:
-        """Return a certificate with the estimated gap of the best point, after Newton steps if the descent stalled."""
+        """Return a certificate with the estimated gap of the best point, after Newton steps if the descent stalled.
+
+        Where the descent may end, the gap is at least what rounding of the point hides. For a linear model it is at
+        least the rounding error of the value, as proven gaps are.
+        """
+        found = self.estimated(stalled)
+        if not found.gap <= found.tolerance:
+            return found
+        x, value, of_rows = self.evaluator.best, abs(self.evaluator.best_value), self.solver.objective.rows_precision
+        gradient = self.evaluator.grad(x)
+        least = self.floor(x, gradient) if self.has_products else 0.0
+        if of_rows:
+            # Rounding errors of the rows move the minimiser: the gap is their square, since the slope is 0 there.
+            least += self.hidden(x, gradient) + BY_ROWS * of_rows**2 * value
+        return replace(found, gap=max(found.gap, least), tolerance=max(found.tolerance, least))
+
+    def estimated(self, stalled: bool) -> Certificate:
+        """Return the certificate without the rounding errors of the value and the point."""
         evaluator, status, x = self.evaluator, self.solver.status, self.evaluator.best
         gap, allowed = status.estimate, self.allowed(x, status.gradient)
         if not (self.has_products and (stalled or self.goal.asked >= allowed)):
@@ -52,8 +72,12 @@ class Estimate:
 
     def allowed(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return the largest gap allowed: the gap asked for, or the rounding error of the value if that is larger."""
-        hidden = EPS * float(np.abs(gradient) @ np.maximum(np.abs(x), self.evaluator.least))
-        return max(self.goal.asked, 4 * EPS * abs(self.evaluator.best_value), hidden)
+        return max(self.goal.asked, self.hidden(x, gradient))
+
+    def hidden(self, x: np.ndarray, gradient: np.ndarray) -> float:
+        """Return the rounding error of the value, or the change by the slope at a rounded point if that is larger."""
+        by_slope = EPS * float(np.abs(gradient) @ np.maximum(np.abs(x), self.evaluator.least))
+        return max(4 * EPS * abs(self.evaluator.best_value), by_slope)
 
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return how far rounding errors δ of the point may move the value, |δ|ᵀ|Hδ|, by one more gradient."""

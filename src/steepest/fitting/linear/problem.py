@@ -34,6 +34,7 @@ class LinearProblem(LinearSpec):
         loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
         objective.smooth = loss_is_smooth and not kink_of(self.user_penalty) and self.bounds is None
         objective.baseline, objective.lowest = self.value_at_mean, self.lowest
+        objective.rows_precision = float(np.finfo(np.result_type(self.X.dtype, np.float16)).eps)
         return objective, calling
 
     def traced_whole(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:

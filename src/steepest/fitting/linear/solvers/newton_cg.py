@@ -34,8 +34,13 @@ FOR_QUADRATICS = 1e-10
 # The most products with H in a step, and how often it is halved. Chosen, not measured: a step that ends early is still
 # a descent direction.
 MOST_PRODUCTS, MOST_HALVINGS = 500, 40
-# A step is accepted if the value falls by this share of the fall of its tangent.
-SUFFICIENT = 1e-4
+# A step is accepted if the value falls by this share of the fall of its tangent. It is doubled while the slope ahead is
+# still this share of the first one: where the loss grows like exp, Newton's step alone moves an output by 1.
+SUFFICIENT, STEEP = 1e-4, 0.25
+# A step that is cut to a smaller share is compared with a step by the curvature of chords. Chosen, not measured.
+SHORT = 0.1
+# The preconditioner takes a curvature as at least this share of the largest one. Chosen, not measured.
+LEAST = 1e-24
 # Without a tolerance the descent ends at this share of the rounding error of the value, because the gap is quadratic in
 # the coefficients, which then have about 13 digits; or earlier if a step does not make the gap CLOSER times as small.
 FINEST, CLOSER = 1e-10, 1 / 16
@@ -134,46 +139,77 @@ class NewtonCgSolver(HostSolver[Glm, State]):
 
     def step(self, here: State) -> tuple[State, float]:
         """Return the state after a step, and the size of the step; 0 if no step lowers the value."""
-        _, _, second = self.losses(here.z)
-        d = self.direction(here, second)
-        along, slope = self.product(d), float(here.gradient @ d)
-        theta, step = self.by_output(here.x), self.by_output(d)
-        pull = self.pull(step)
-        bent, turn = float((pull * step).sum()), float((pull * theta).sum())
-        penalty = float((self.pull(theta) * theta).sum()) / 2
-        target, rounding = self.losses.targets(self.step_tolerance, here.first_value, here.value)
-        t = 1.0
-        for _ in range(MOST_HALVINGS):
-            reached = self.losses(here.z + t * along)[0] + penalty + t * turn + t**2 * bent / 2
-            if reached <= here.value + SUFFICIENT * t * slope + rounding:
-                break
-            t /= 2
-        else:
+        _, first, second = self.losses(here.z)
+        d, t, reached = self.searched(here, self.direction(here, first, second))
+        if t < SHORT:
+            # Far from the minimum the curvature says little of the loss ahead: saturated rows have none.
+            other = self.searched(here, self.direction(here, first, with_chords(here.z, first, second)))
+            d, t, reached = min((d, t, reached), other, key=lambda found: found[2])
+        _, rounding = self.losses.targets(self.step_tolerance, here.first_value, here.value)
+        there = self.at(here, here.x + t * d) if t else here
+        if not t or there.value > here.value + rounding:
             return here._replace(evaluations=here.evaluations + 1, code=np.asarray(STALLED)), 0.0
-        there = self.at(here, here.x + t * d)
-        if there.value > here.value + rounding:
-            return here._replace(evaluations=there.evaluations, code=np.asarray(STALLED)), 0.0
         target, rounding = self.losses.targets(self.step_tolerance, here.first_value, there.value)
         gained = there.value < here.value - rounding or there.estimate < CLOSER * here.estimate
         idle = 0 if gained else int(here.idle) + 1
         near = there.estimate <= max(target, FINEST * rounding) or (idle and there.estimate <= rounding)
         code = CANDIDATE if near or self.certifier.recession.watch > 1 else STALLED if idle >= MOST_IDLE else RUNNING
         steepest = max(float(here.steepest), float(d @ (there.gradient - here.gradient)) / (t * float(d @ d)))
-        return there._replace(idle=np.asarray(idle), steepest=np.asarray(steepest), code=np.asarray(code)), t
+        # From a start that is worse than constants, progress is measured from the first point that is better.
+        slope = here.first_slope if here.value <= here.first_value else np.linalg.norm(there.gradient)
+        return there._replace(
+            first_slope=slope, idle=np.asarray(idle), steepest=np.asarray(steepest), code=np.asarray(code)
+        ), t  # fmt: skip
 
-    def direction(self, here: State, second: np.ndarray) -> np.ndarray:
+    def searched(self, here: State, d: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """Return the direction, the size of the step along it that is accepted, 0 if there is none, and its value."""
+        along, slope = self.product(d), float(here.gradient @ d)
+        theta, step = self.by_output(here.x), self.by_output(d)
+        pull = self.pull(step)
+        bent, turn = float((pull * step).sum()), float((pull * theta).sum())
+        penalty = float((self.pull(theta) * theta).sum()) / 2
+        _, rounding = self.losses.targets(self.step_tolerance, here.first_value, here.value)
+
+        def tried(t: float) -> tuple[float, float]:
+            """Return the value and the slope after a step."""
+            loss, first, _ = self.losses(here.z + t * along)
+            return loss + penalty + t * turn + t**2 * bent / 2, float((first * along).sum()) + turn + t * bent
+
+        t = 1.0
+        for _ in range(MOST_HALVINGS if slope < 0 else 0):
+            reached, ahead = tried(t)
+            if reached <= here.value + SUFFICIENT * t * slope + rounding:
+                break
+            t /= 2
+        else:
+            return d, 0.0, np.inf
+        while t >= 1 and ahead < STEEP * slope:
+            further, ahead = tried(2 * t)
+            if not further < reached + SUFFICIENT * t * slope:
+                break
+            t, reached = 2 * t, further
+        return d, t, reached
+
+    def direction(self, here: State, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Return a step d that solves H d = -g, by a factor of H or nearly by conjugate gradients."""
-        if here.x.size <= FACTORED and (d := self.by_factor(here, second)) is not None:
-            return d
+        if here.x.size <= FACTORED:
+            if (d := self.by_factor(here, second)) is not None:
+                return d
+            # Beside curvatures near 1, a penalty of 1e-17 is lost, but not where there is an unknown for each row.
+            if (d := self.by_rows(here, first, second)) is not None:
+                return d
         curvature = second if second.ndim == 1 else np.einsum("nkk->nk", second)
         each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
         squares = (self.columns_of_x.squares(curvature).T + each).T
         diagonal = np.concatenate([squares, curvature.sum(axis=0)[None]])
-        M = np.where(diagonal > 0, diagonal, 1.0)
+        # Where all rows are saturated, an intercept has so little curvature that its steps would be rounding errors.
+        M = np.maximum(diagonal, LEAST * diagonal.max()) if np.any(diagonal > 0) else np.ones_like(diagonal)
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
-        until = min(LOOSEST, progress**FORCING) if self.glm.loss.unsteady else FOR_QUADRATICS
-        return conjugate_gradients(self.curved(second), g, M, until, self.is_over).ravel()
+        until = max(min(LOOSEST, progress**FORCING), FOR_QUADRATICS) if self.glm.loss.unsteady else FOR_QUADRATICS
+        # A power of 2, so that squares of slopes do not overflow, and nothing is rounded.
+        unit, curved = np.exp2(np.floor(np.log2(max(np.abs(g).max(), 1e-300)))), self.curved(second)
+        return conjugate_gradients(lambda d: curved(d) / unit, g / unit, M / unit, until, self.is_over).ravel()
 
     def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
         """Return the step -H⁻¹ g by a Cholesky factor of H; None if H is singular up to rounding errors."""
@@ -191,6 +227,28 @@ class NewtonCgSolver(HostSolver[Glm, State]):
             H[:-1, k, :-1, k] += self.ridge if self.ridge.ndim == 2 else np.diag(self.ridge)
         _, d, failed = dposv(H.reshape(here.x.size, -1).T, -here.gradient, overwrite_a=True)
         return None if failed or not np.all(np.isfinite(d)) else d
+
+    def by_rows(self, here: State, first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
+        """Return the step -H⁻¹ g by a factor of I + S X R⁻¹ Xᵀ S for R = λ Tᵀ T and S² = diag(p ℓ″).
+
+        The slopes after the step are S γ, and the coefficients -R⁻¹ Xᵀ S γ. None if there are several outputs, more
+        rows than coefficients, or slopes without curvature.
+        """
+        s = np.sqrt(np.maximum(second, 0.0))
+        if s.ndim > 1 or self.ridge.ndim > 1 or s.size >= here.x.size or np.any(first[s == 0]):
+            return None
+        by_row = self.columns_of_x.slopes(np.diag(s))
+        pulled = by_row / self.ridge[:, None]
+        slopes = np.divide(first, s, out=np.zeros_like(s), where=s > 0) - s * here.z
+        inner = by_row.T @ pulled
+        # The slopes sum to 0, so that this term changes nothing; centred columns have no other curvature along s.
+        inner += np.eye(s.size) + (inner.trace() / (s @ s)) * np.outer(s, s)
+        _, solved, failed = dposv(inner, np.stack([slopes, s], axis=1))
+        if failed or not np.all(np.isfinite(solved)) or not s @ solved[:, 1] > 0:
+            return None
+        u = -pulled @ (solved[:, 0] - (s @ solved[:, 0]) / (s @ solved[:, 1]) * solved[:, 1])
+        b = float((second * (here.z - self.columns_of_x.along(u)) - first).sum() / second.sum())
+        return np.append(u, b) - here.x
 
     def curved(self, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """Return the product with H = Aᵀ diag(p ℓ″) A + λ Tᵀ T."""
@@ -211,6 +269,12 @@ class NewtonCgSolver(HostSolver[Glm, State]):
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps) if dense else 0.0
         bound = RidgeBound(self.losses.glm, self.columns_of_x, self.ridge, self.certifier.coordinates, precision)
         return bound(x, self.negligible_gap)
+
+
+def with_chords(z: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the second derivatives of the rows' losses, at least |ℓ′| / (1 + |z|), which a step back to 0 takes."""
+    chord = np.abs(first) / (1 + np.abs(z))
+    return np.maximum(second, chord) if second.ndim == 1 else second + chord[:, :, None] * np.eye(second.shape[-1])
 
 
 def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
