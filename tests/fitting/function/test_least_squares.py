@@ -45,7 +45,11 @@ def values(fit):
     return np.array(list(fit.params.values()), dtype=float)
 
 
-@pytest.mark.parametrize("name", NonLinear.names)
+# Each set in turn costs a compilation; a third of them runs nightly only.
+SETS = [pytest.param(name, marks=pytest.mark.nightly if k % 3 == 2 else ()) for k, name in enumerate(NonLinear.names)]
+
+
+@pytest.mark.parametrize("name", SETS)
 def test_certified_parameters_from_both_starts(name):
     problem = NonLinear(name)
     for start in problem.starts:
