@@ -348,11 +348,11 @@ def _quick_again(
     if isinstance(start, str):
         return None, None
     calling, x = read_call(f, start, args if isinstance(args, tuple) else (args,))
-    objective = served_again(f, calling, x) if x.size <= FEW else None
-    if objective is None:
+    served = served_again(f, calling, x) if x.size <= FEW else None
+    if served is None:
         return None, None
-    view = View(calling, calling.structure.names)
-    return quick(objective, view, sign, x, budget.began, is_traced=False), objective.compiled
+    objective, changes = served
+    return quick(objective, View(calling, calling.structure.names), sign, x, budget.began, changes), objective.compiled
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:

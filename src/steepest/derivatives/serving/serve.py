@@ -75,11 +75,11 @@ def serve(
         return differenced(caller, start, start_value, TOO_LATE)
 
 
-def served_again(f: Function, calling: Calling, start: np.ndarray) -> Objective | None:
-    """Return f as an objective, if its code was traced and checked before; else None.
+def served_again(f: Function, calling: Calling, start: np.ndarray) -> tuple[Objective, bool] | None:
+    """Return f as an objective, if its code was traced and checked before, and whether it may have changed; else None.
 
-    The caller compares the code with plain calls: it may read what its key does not show, such as the attributes of an
-    object.
+    It may have changed if it reads what its key does not show, such as the attributes of an object. In any case the
+    caller compares the code with plain calls.
     """
     attempt = TraceAttempt(Fingerprint([f, None, *calling.args]), calling, native=False, given=False, paired=False)
     compiled = stored(attempt.key)
@@ -94,13 +94,13 @@ def served_again(f: Function, calling: Calling, start: np.ndarray) -> Objective 
         return None
     slope = _Slopes(compiled, attempt, start)
     objective = _compiled(caller, attempt, compiled, [(start, value)], EPS, slope)
-    return watch_repeats(objective, caller, None, 1)
+    return watch_repeats(objective, caller, None, 1), attempt.fingerprint.opaque
 
 
-def agrees_nearby(objective: Objective, start: np.ndarray) -> bool:
-    """Tell whether the slopes of an objective explain how plain values change from the start to a point nearby."""
+def agrees_nearby(objective: Objective, slope: Callable[[np.ndarray], Slope], start: np.ndarray) -> bool:
+    """Tell whether slopes explain how the plain values of an objective change from the start to a point nearby."""
     value = objective.value
-    return agrees(objective.slope, _probes(value, start, math.inf, objective.box), value, objective.precision)
+    return agrees(slope, _probes(value, start, math.inf, objective.box), value, objective.precision)
 
 
 def _served(

@@ -62,6 +62,8 @@ class Fingerprint:
         new compilation.
     key : hashable
         Equal for values whose traces are the same.
+    opaque : bool
+        Whether a value entered the key by its id: its attributes may change, and the key does not show that.
     """
 
     values: Sequence[Value]
@@ -69,6 +71,7 @@ class Fingerprint:
     varying: int = 0
     arrays: list[np.ndarray] = field(default_factory=list)
     key: Hashable = None
+    opaque: bool = False
 
     def __post_init__(self) -> None:
         # The number of each function, by the id of the function. `_walk` numbers functions in the order in which it
@@ -102,7 +105,7 @@ class Fingerprint:
             return self._function(value)
         if isinstance(value, types.MethodType):
             key, make = self._walk(value.__func__)
-            owner = value.__self__
+            owner, self.opaque = value.__self__, True
             return ("method", key, id(owner)), lambda parts: types.MethodType(make(parts), owner)
         if isinstance(value, functools.partial):
             key, make = self._items([value.func, *value.args, *value.keywords.values()])
@@ -126,6 +129,7 @@ class Fingerprint:
             key, make = self._items([getattr(value, field) for field in fields])
             return ("record", kind, key), lambda parts: _record(kind, fields, make(parts))
         # Any other value enters the key by its id. `rebuild` refers to the value, so it stays alive and keeps its id.
+        self.opaque = self.opaque or stand_in(value) is value
         return ("object", id(value)), lambda _: stand_in(value)
 
     def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Parts], list[Value]]]:
@@ -147,6 +151,7 @@ class Fingerprint:
 
     def _array(self, value: np.ndarray) -> tuple[Hashable, Rebuild]:
         if type(value) is not np.ndarray or value.dtype == object:
+            self.opaque = True
             return ("object", id(value)), lambda _: value
         if value.ndim and value.dtype.kind == "f" and not self._arrays_in_key:
             self.arrays.append(value)

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from steepest.derivatives.agreement import agree, slack_from
-from steepest.derivatives.compiled import Compiled
+from steepest.derivatives.compiled import Compiled, Slope
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, double_precision
@@ -107,6 +107,12 @@ class Descent(NamedTuple):
         *gradient, value = (found if self.sign > 0 else -found).tolist()
         return value, gradient
 
+    def users_slope(self, x: np.ndarray) -> Slope:
+        """Return the value and the gradient at a point, in the user's sign."""
+        with double_precision():
+            found = np.asarray(self.programs.slope(x, self.arrays))
+        return float(found[-1]), found[:-1]
+
     def slopes(self, points: Matrix) -> Matrix:
         """Return the gradients and the values at up to 2 n points: a row each, with the value at its end."""
         n, count = len(points[0]), len(points)
@@ -149,12 +155,12 @@ class Reached(NamedTuple):
 
 
 def quick(
-    objective: Objective, view: View, sign: float, start: np.ndarray, began: float, is_traced: bool = True
+    objective: Objective, view: View, sign: float, start: np.ndarray, began: float, changes: bool = False
 ) -> Run | None:  # fmt: skip
     """Return the run of a small descent with the default rules; None unless it converges beyond doubt.
 
-    The compiled code is compared with plain calls at the start and at the answer, and also near the start unless it
-    `is_traced` in this call: an attribute may have changed since. `began` is the time of the user's call.
+    The compiled code is compared with plain calls at the start and at the answer, and also near the start if `changes`
+    of the function since it was traced may have gone unseen. `began` is the time of the user's call.
     """
     compiled = objective.compiled
     if compiled is None or objective.kind != "traced" or objective.precision > EPS:
@@ -186,7 +192,7 @@ def quick(
         # Where compiled code gives the same digits, a second call would tell no more of noise.
         repeats = not differ(plain, sign * value) or not differ(plain, objective.value(x))
         # A slope of 0 at the start may be one that the trace has lost.
-        is_sound = (is_traced and all(gradient)) or agrees_nearby(objective, start)
+        is_sound = (all(gradient) and not changes) or agrees_nearby(objective, descent.users_slope, start)
     except Exception:  # noqa: BLE001 - the usual way calls the function there, too, and names the error
         return None
     if not (repeats and is_sound and _is_same(sign * value, plain, first, at, slope)):
