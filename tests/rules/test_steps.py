@@ -160,8 +160,8 @@ SHRINKING = ("shrinking", "root", "exponential", "staircase", "cosine", "one-cyc
 
 
 def core(way, size):
-    """Tell whether a pair stands in the row of a direction or in the column of a size that all are tried with."""
-    return way == "plain" or size in ("constant", "armijo") or (way == "l-bfgs" and size not in SHRINKING)
+    """Tell whether a pair stands in the row of the direction, or in the column of a size, that all are tried with."""
+    return way == "plain" or size == "armijo" or (size == "constant" and way != "l-bfgs")
 
 
 @pytest.mark.parametrize(
