@@ -155,10 +155,6 @@ FEW = {"polyak": ("plain", "momentum", "adam", "l-bfgs"), "polyak known": ("plai
 PAIRS = [(way, size) for way in DIRECTIONS for size in SIZES if way in FEW.get(size, DIRECTIONS)]
 
 
-# The loop reads their sizes in the same way as that of "constant", which goes with every direction.
-SHRINKING = ("shrinking", "root", "exponential", "staircase", "cosine", "one-cycle")
-
-
 def core(way, size):
     """Tell whether a pair stands in the row of the direction, or in the column of a size, that all are tried with."""
     return way == "plain" or size == "armijo" or (size == "constant" and way != "l-bfgs")
