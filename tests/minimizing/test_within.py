@@ -642,3 +642,11 @@ def test_regions_are_compiled_once_for_all_numbers():
     one, other = (Region((st.sets.Ball(r, centre=[r, 0.0]),), (2,)) for r in (1.0, 2.0))
     assert jax.tree.structure(one) == jax.tree.structure(other)
     assert jax.tree.structure(one) != jax.tree.structure(Region((st.sets.Ball(1.0, order=1),), (2,)))
+
+
+@pytest.mark.parametrize("one", [st.sets.Ball(1), st.sets.Affine([[1.0, 1.0]], [1.0])])
+def test_the_words_state_the_gap_of_the_certificate(one):
+    run = st.minimize(lambda v: (v[0] - 1) ** 2 + 100 * (v[1] - v[0] ** 2) ** 2 + 1, (0.5, 0.5), within=one)
+    assert run.outcome == "converged"
+    assert run.certificate.gap >= 2**-52 * run.fun
+    assert f"the value is within {run.certificate.gap:.2g} of the minimum" in run.message

@@ -17,7 +17,7 @@ from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.guide import Guide
 from steepest.descent.verdict.plateau import described
-from steepest.descent.verdict.wording import Wording, left_in_words
+from steepest.descent.verdict.wording import Wording, left_in_words, with_rounding
 from steepest.sets.base import SLACK
 from steepest.sets.curve import Curve
 from steepest.sets.region import Region
@@ -98,10 +98,7 @@ class Faces:
         ending = self.judged(code)
         if ending is None or not math.isfinite(ending.certificate.gap):
             return ending
-        # What rounding hides is part of the gap.
-        certificate = ending.certificate
-        gap, tolerance = certificate.gap + self.hides, certificate.tolerance + self.hides
-        return replace(ending, certificate=replace(certificate, gap=gap, tolerance=tolerance))
+        return with_rounding(ending, self.hides)
 
     def judged(self, code: int) -> Ending | None:
         """Judge the best point as a call does, by a gap without rounding errors."""

@@ -27,7 +27,7 @@ from steepest.descent.verdict.noise_floor import NoiseFloor
 from steepest.descent.verdict.plateau import described, rises
 from steepest.descent.verdict.polish import Polish, Probes
 from steepest.descent.verdict.rays import Rays
-from steepest.descent.verdict.wording import Wording, left_in_words
+from steepest.descent.verdict.wording import Wording, left_in_words, with_rounding
 from steepest.trace import Certificate, Outcome
 
 # The factor by which a solver's tolerance shrinks if the estimated gap was too large, and the last tolerance before the
@@ -89,11 +89,7 @@ class Judge:
         # elsewhere.
         x, value = self.evaluator.best, self.evaluator.best_value
         hidden = self.evaluator.across(x) + 4 * self.solver.objective.relative_noise * abs(value)
-        certificate = ending.certificate
-        return replace(
-            ending,
-            certificate=replace(certificate, gap=certificate.gap + hidden, tolerance=certificate.tolerance + hidden),
-        )
+        return with_rounding(ending, hidden)
 
     def judged(self, code: int) -> Ending | None:
         """Judge a point as `verdict` does, without the rounding errors that lead out of affine sets."""

@@ -71,6 +71,14 @@ def within_rounding(gap: float, extreme: str) -> str:
     return f"the value is within {in_words(gap)} of the {extreme}: rounding hides the rest"
 
 
+def with_rounding(ending: Ending, hidden: float) -> Ending:
+    """Return an ending whose gap, also in its words, counts what rounding hides."""
+    certificate = ending.certificate
+    gap, tolerance = certificate.gap + hidden, certificate.tolerance + hidden
+    facts = ending.facts.replace(f"within {in_words(certificate.gap)} of", f"within {in_words(gap)} of")
+    return replace(ending, facts=facts, certificate=replace(certificate, gap=gap, tolerance=tolerance))
+
+
 def left_in_words(gap: float) -> str:
     """Return in words how much is left to gain."""
     return f"{gap:.2g} still to go" if math.isfinite(gap) else "no certificate yet"
