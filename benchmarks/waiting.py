@@ -31,7 +31,7 @@ from steepest.estimators import DescentClassifier, DescentRegressor
 X, Y = load_diabetes(return_X_y=True)
 LABELS = (np.median(Y) < Y).astype(int)
 FOLDS = RepeatedStratifiedKFold(n_splits=5, n_repeats=4, random_state=0)
-# What the numbers are, for each search: the strength of the penalty by its name in either library.
+# The parameter that sets the strength of the penalty in each library, and the values that a search tries.
 STRENGTHS = {"steepest": ("alpha", [1e-4, 1e-3, 1e-2, 1e-1]), "scikit-learn": ("C", [0.1, 1.0, 10.0, 100.0])}
 SEARCHES = {
     "20 fits, one process": lambda model, grid: cross_validate(model, X, LABELS, cv=FOLDS),

@@ -10,7 +10,7 @@ from steepest.descent.covariance import Inverse
 
 Y = np.array([1.0, 2.0, 4.0, 5.5, 3.0])
 VARIANCE = Y.var()
-# Of the mean and of the standard deviation of normal targets.
+# The variances of the estimated mean and standard deviation of normal targets.
 WANTED = np.diag([VARIANCE / 5, VARIANCE / 10])
 
 
@@ -56,7 +56,7 @@ def test_a_variable_that_is_held_has_none(name):
     run = st.minimize(lambda a, b: (a**2 + a * b + b**2) / 2, (1, 3))
     vars(run)[name] = {"b": "low"}
     covariance = run.covariance
-    # Of a alone; with b free it would be 4/3.
+    # The variance of a while b is held is 1; it would be 4/3 with b free.
     assert covariance[0, 0] == pytest.approx(1)
     assert np.isnan(covariance[1]).all()
 

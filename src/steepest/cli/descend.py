@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
     from collections.abc import Sequence
 
+    from steepest.sets import ConvexSet
     from steepest.types import PyTree
+
+    # The lower and the upper bound of each variable, None for none.
+    Sides = dict[str, tuple[float | None, float | None]]
 
 
 class Options(TypedDict):
@@ -99,13 +103,7 @@ def minimize(
         example = ",".join(f"{name}=1" for name in free)
         raise click.UsageError(f"there is no start: add --start {example}")
     box = parse_bounds(bounds, function.names) if bounds is not None else None
-    sets = read_sets(within, function.names)
-    if sets and held:
-        raise click.UsageError("--fix and --within: give one of them, or write the value into the formula")
-    if box is not None and (
-        twice := [name for names in sets for name in names if any(side is not None for side in box.get(name, ()))]
-    ):
-        raise click.UsageError(f"{twice[0]} is held by both --bounds and --within: give one of the two")
+    sets = _sets(within, function.names, held, box)
     is_drawn = {name for names in sets for name in names} == set(function.names)
     if start == "random" and box is None and not is_drawn:
         example = ",".join(f"{name}=-5:5" for name in free)
@@ -148,6 +146,19 @@ def minimize(
     if folder:
         say(f"saved in: {run.save(folder, overwrite=overwrite)}")
     return 0 if run.success else 1
+
+
+def _sets(
+    within: Sequence[str], names: Sequence[str], held: dict[str, float], box: Sides | None
+) -> dict[tuple[str, ...], ConvexSet]:
+    """Return the sets that variables are held to; refuse those that another option holds, too."""
+    sets = read_sets(within, names)
+    if sets and held:
+        raise click.UsageError("--fix and --within: give one of them, or write the value into the formula")
+    bounded = {name for name, sides in (box or {}).items() if sides != (None, None)}
+    if twice := [name for held_together in sets for name in held_together if name in bounded]:
+        raise click.UsageError(f"{twice[0]} is held by both --bounds and --within: give one of the two")
+    return sets
 
 
 def _point(text: str, names: Sequence[str], held: dict[str, float]) -> dict[str, float]:

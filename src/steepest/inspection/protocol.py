@@ -177,11 +177,11 @@ class BasisLike(Protocol):
 
 @runtime_checkable
 class PredictorLike(FitLike, Protocol):
-    """A fit that predicts other rows, and knows what it rests on."""
+    """A fit that predicts other rows, and has its loss, penalty and rows."""
 
     @property
     def basis(self) -> BasisLike | None:
-        """What it rests on; None if the rows are not at hand."""
+        """The loss, the penalty and the rows of the fit; None if the rows are not at hand."""
 
     def predict(self, X: Rows) -> Array:
         """Return the predictions for rows."""
@@ -203,7 +203,7 @@ class ErrorsLike(Protocol):
 
     @property
     def label(self) -> str:
-        """What they assume."""
+        """The assumptions behind the errors, in words."""
 
     @property
     def scale(self) -> float:

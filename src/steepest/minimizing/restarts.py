@@ -6,6 +6,7 @@ import math
 import numbers
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
@@ -119,12 +120,10 @@ def read_restarts(
         if restarts < 0:
             raise ValueError(f"restarts={restarts}: give how many, 0 or more, or an array of starts")
         starts = [x]
-        try:
+        # Only the starts that were drawn in time are descended from.
+        with suppress(OutOfTime):
             for _ in range(int(restarts)):
                 starts.append(random_start(plan.objective.value, x, plan.box, draws, plan.objective.region))
-        except OutOfTime:
-            # Only the starts that were drawn in time are descended from.
-            pass
         return starts
     refusal = f"restarts={restarts!r}: give how many, or an array of starts, one in each row"
     if not isinstance(restarts, Iterable):

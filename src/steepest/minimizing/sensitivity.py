@@ -39,7 +39,7 @@ AWAY = (NON_FINITE, UNBOUNDED, BOTTOMLESS)
 
 @dataclass(frozen=True)
 class Course:
-    """What a race needs to run again: the function and its start, and the rules by name.
+    """The parts of a race that another run of it needs: the function, its start, and the rules by name.
 
     Attributes
     ----------
@@ -244,7 +244,7 @@ def _values(course: Course, name: str, rates: list[float], budget: int) -> tuple
     best, code, _, first, last = ends[:, -5:].T
     values, away = sign * best, np.isin(code, AWAY) | ~(last <= first)
     for k in np.flatnonzero(code == NO_GRADIENT):
-        # Where f has a value and no gradient, a run goes on by differences, which lanes can't.
+        # At a point where f has a value but no gradient, a run continues by differences. A lane can't do that.
         values[k], away[k] = _alone(course, lanes[k], budget)
     return values, away
 

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
-# What the code may hold besides arrays: numbers, texts, and losses of the library, whose texts say all about them.
+# Besides arrays, the code may hold numbers, texts and losses of the library, whose repr has all their parameters.
 LOSSES = f"{PACKAGE}.models.losses."
 PLAIN = (bool, int, float, str, type(None))
 

@@ -28,7 +28,7 @@ from steepest.descent.ending import message
 from steepest.descent.loop.loop import PATH_ROWS, chunk_of
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, SCALARS, STALLED
 from steepest.descent.plan import EARLY
-from steepest.descent.quick.settle import Matrix, Point, Vector, settle
+from steepest.descent.quick.settle import Matrix, Point, Settled, Vector, settle
 from steepest.descent.quick.start import PLACES, RULES, begun
 from steepest.descent.run import Run
 from steepest.descent.verdict.polish import PATIENCE
@@ -172,40 +172,29 @@ def quick(
     if programs is None:
         return None
     begins = time.perf_counter() - began
-    descent, begun_at = Descent(programs, objective.arrays, sign), start.tolist()
+    descent = Descent(programs, objective.arrays, sign)
     try:
         with double_precision():
-            first, gradient = descent.slope(begun_at)
-            if not _is_same(sign * first, objective.start_value, first, begun_at, gradient):
-                return None
-            reached = descent.reached(begun_at, first, gradient)
-            end = reached and settle(descent.slopes, reached.point, begun_at, first)
+            found = _descended(objective, descent, start.tolist())
     except ArithmeticError:
         # The numbers of Python raise an error where those of arrays become 0 or infinite.
         return None
-    if reached is None or end is None:
+    if found is None:
         return None
-    at, value, slope = end.point
-    x = np.array(at)
+    begin, reached, end = found
+    x, value, slope = np.array(end.point.x), end.point.value, end.point.gradient
     try:
         plain = objective.value(x)
-        # Where compiled code gives the same digits, a second call would tell no more of noise.
-        repeats = not differ(plain, sign * value) or not differ(plain, objective.value(x))
+        is_plain = _is_same(sign * value, plain, begin.value, end.point) and _repeats(objective, x, plain, sign * value)
         # A slope of 0 at the start may be one that the trace has lost.
-        is_sound = (all(gradient) and not changes) or agrees_nearby(objective, descent.users_slope, start)
+        is_sure = (all(begin.gradient) and not changes) or agrees_nearby(objective, descent.users_slope, start)
     except Exception:  # noqa: BLE001 - the usual way calls the function there, too, and names the error
         return None
-    if not (repeats and is_sound and _is_same(sign * value, plain, first, at, slope)):
+    if not (is_plain and is_sure):
         return None
     elapsed = time.perf_counter() - began
-    head = [0.0, 1.0, first, math.hypot(*gradient), 0.0, *begun_at]
     # Newton's steps count as one iteration.
-    done = reached.iteration + (end.taken > 0)
-    rows = np.empty((done + 1, len(head)))
-    rows[0], rows[1 : reached.iteration + 1] = head, reached.rows
-    if end.taken:
-        rows[-1] = [done, reached.evaluations, value, math.hypot(*slope), 0.0, *at]
-    spent = reached.evaluations + end.spent
+    done, spent = reached.iteration + (end.taken > 0), reached.evaluations + end.spent
     certificate = Certificate("audited", end.gap, end.tolerance, end.curvature, end.error)
     facts = within_rounding(end.gap, "minimum" if sign > 0 else "maximum")
     return Run(
@@ -218,7 +207,7 @@ def quick(
         outcome=Outcome.CONVERGED,
         message=message(Outcome.CONVERGED, facts, certificate),
         certificate=certificate,
-        trace=_trace(rows, sign, view, _events(reached, end.taken, done), (begins, elapsed)),
+        trace=_trace(_rows(begin, reached, end), sign, view, _events(reached, end.taken, done), (begins, elapsed)),
         kind=objective.kind,
         why=objective.why,
         maximized=sign < 0,
@@ -229,15 +218,30 @@ def quick(
     )
 
 
+def _descended(objective: Objective, descent: Descent, start: Vector) -> tuple[Point, Reached, Settled] | None:
+    """Return the start, where the loop stopped, and the minimum; None unless there is one beyond doubt."""
+    begin = Point(start, *descent.slope(start))
+    if not _is_same(descent.sign * begin.value, objective.start_value, begin.value, begin):
+        return None
+    reached = descent.reached(*begin)
+    end = reached and settle(descent.slopes, reached.point, start, begin.value)
+    return None if reached is None or end is None else (begin, reached, end)
+
+
+def _repeats(objective: Objective, x: np.ndarray, plain: float, served: float) -> bool:
+    """Tell whether a plain value shows no noise: it is that of compiled code, or a second call gives it again."""
+    return not differ(plain, served) or not differ(plain, objective.value(x))
+
+
 def limits_at(start: Vector, sign: float) -> np.ndarray:
     """Return the limits of the loop: those of the `Driver`, up to the iteration at which it probes the curvature."""
     rows, least = PATIENCE * (len(start) + 10), [min(abs(begun), 1.0) for begun in start]
     return np.array([rows, MOST_EVALUATIONS, EARLY, sign, PATH_ROWS, EPS, *least])
 
 
-def _is_same(served: float, plain: float, first: float, x: Vector, gradient: Vector) -> bool:
+def _is_same(served: float, plain: float, first: float, point: Point) -> bool:
     """Tell whether a value of compiled code is that of a plain call, up to rounding; `first` is that at the start."""
-    inputs = sum(abs(a * b) for a, b in zip(x, gradient, strict=True))
+    inputs = sum(abs(a * b) for a, b in zip(point.x, point.gradient, strict=True))
     return agree(served, plain, slack_from(abs(plain), inputs + abs(first)))
 
 
@@ -252,6 +256,17 @@ def _events(reached: Reached, taken: int, last: int) -> list[Event]:
     if reached.non_finite:
         events.append(Event(last, "non-finite", NON_FINITE, reached.non_finite))
     return events
+
+
+def _rows(begin: Point, reached: Reached, end: Settled) -> np.ndarray:
+    """Return the rows of the trace: the start, the steps of the loop, and one for Newton's steps if there were any."""
+    head = [0.0, 1.0, begin.value, math.hypot(*begin.gradient), 0.0, *begin.x]
+    rows = np.empty((reached.iteration + 1 + (end.taken > 0), len(head)))
+    rows[0], rows[1 : reached.iteration + 1] = head, reached.rows
+    if end.taken:
+        x, value, slope = end.point
+        rows[-1] = [len(rows) - 1, reached.evaluations, value, math.hypot(*slope), 0.0, *x]
+    return rows
 
 
 def _trace(rows: np.ndarray, sign: float, view: View, events: list[Event], times: tuple[float, float]) -> Trace:

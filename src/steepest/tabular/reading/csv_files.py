@@ -202,7 +202,7 @@ class _QuoteCounter:
     def __init__(self, stream: ByteStream) -> None:
         self.stream, self.quotes = stream, 0
         self.reading, self.ended = threading.Lock(), False
-        # What pyarrow has of us: the file, and the blocks that were read.
+        # The objects that pyarrow may still refer to: the file, and the blocks that were read.
         self.lent: list[weakref.ref[object]] = []
 
     def read(self, size: int) -> memoryview:

@@ -31,7 +31,7 @@ def read_columns(X: Array) -> DenseColumns | SparseColumns:
 
 
 class _Columns(ABC):
-    """What columns of both kinds compute from their products."""
+    """The base of dense and sparse columns: the Hessian from their products."""
 
     @abstractmethod
     def slopes(self, r: np.ndarray) -> np.ndarray:

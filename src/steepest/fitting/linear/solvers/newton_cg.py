@@ -202,7 +202,8 @@ class NewtonCgSolver(HostSolver[Glm, State]):
         each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
         squares = (self.columns_of_x.squares(curvature).T + each).T
         diagonal = np.concatenate([squares, curvature.sum(axis=0)[None]])
-        # Where all rows are saturated, an intercept has so little curvature that its steps would be rounding errors.
+        # If all rows are saturated, the intercept has almost no curvature: without this floor its step would be a
+        # rounding error.
         M = np.maximum(diagonal, LEAST * diagonal.max()) if np.any(diagonal > 0) else np.ones_like(diagonal)
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
