@@ -377,3 +377,12 @@ class TestFaces:
         dense, thin = (st.fit(model, A, y, penalty=L2(1e-2), **words) for A in (X, sparse.csr_array(X)))
         assert thin.success
         assert thin.fun == pytest.approx(dense.fun, abs=2 * (thin.certificate.gap + dense.certificate.gap))
+
+
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+def test_the_words_say_whether_rounding_or_the_loss_ends_a_fit(loss):
+    # Of the loss at a kink a billionth may be left; the value has 16 digits.
+    X, y = load_diabetes(return_X_y=True)
+    fit = st.fit(st.models.Linear(), X, y, loss=loss)
+    assert ("for a loss with kinks" in fit.message) == (fit.certificate.gap > 1e-12 * fit.fun) == (loss == "absolute")
+    assert ("rounding hides the rest" in fit.message) == (loss == "squared")

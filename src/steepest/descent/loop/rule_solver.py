@@ -94,6 +94,7 @@ class RuleSolver:
     """
 
     noise = 0.0
+    negligible_gap = 0.0
     rises = False
     columns: tuple[str, ...] = ()
     ending: Ending | None = None

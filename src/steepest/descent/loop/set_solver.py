@@ -57,6 +57,7 @@ class SetSolver:
     """
 
     noise = 0.0
+    negligible_gap = 0.0
     rises = False
     columns: tuple[str, ...] = ()
     ending: Ending | None = None

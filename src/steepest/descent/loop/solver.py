@@ -100,6 +100,10 @@ class Solver(Protocol):
         """The names of further columns."""
 
     @property
+    def negligible_gap(self) -> float:
+        """The gap at which a descent without a tolerance ends although rounding allows more; 0 if there is none."""
+
+    @property
     def status(self) -> Status:
         """The progress so far."""
 

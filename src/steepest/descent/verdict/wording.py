@@ -22,7 +22,7 @@ class Wording:
     """Puts gaps and endings into words, for a user who minimises or maximises."""
 
     def __init__(self, solver: Solver, goal: Goal) -> None:
-        self.objective, self.sign, self.goal = solver.objective, solver.sign, goal
+        self.solver, self.objective, self.sign, self.goal = solver, solver.objective, solver.sign, goal
 
     @property
     def falls(self) -> str:
@@ -58,6 +58,8 @@ class Wording:
             return f"{within}: rounding in single or half precision hides the rest"
         if self.objective.relative_noise > NOISY:
             return f"{within}: the noise of the function hides the rest"
+        if self.solver.negligible_gap and certificate.gap > 4 * EPS * abs(self.solver.status.best_value):
+            return f"{within}: for a loss with kinks, no more is sought without tolerance="
         return within_rounding(certificate.gap, self.extreme)
 
 

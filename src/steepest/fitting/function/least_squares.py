@@ -38,6 +38,7 @@ class LeastSquaresSolver:
     """
 
     rises = False
+    negligible_gap = 0.0
     columns: tuple[str, ...] = ()
     ending: Ending | None = None
     # The iteration at which Newton's step last failed.

@@ -60,6 +60,7 @@ class NetworkSolver:
     """
 
     noise = 0.0
+    negligible_gap = 0.0
     gaps = 0
     rises = False
 

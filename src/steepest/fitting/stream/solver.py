@@ -39,6 +39,7 @@ class StreamSolver:
     """
 
     noise = 0.0
+    negligible_gap = 0.0
     gaps = 0
     rises = False
     columns: tuple[str, ...] = ()

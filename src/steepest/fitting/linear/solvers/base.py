@@ -264,7 +264,7 @@ class LinearSolver(ABC, Generic[M, S]):
 
     @property
     def negligible_gap(self) -> float:
-        """The gap that counts as a rounding error if no tolerance was given; 0 if a tolerance was given."""
+        """The gap at which a descent without a tolerance ends although rounding allows more; 0 if there is none."""
         if self.tolerance:
             return 0.0
         value, lowest = self.status.best_value, self.objective.lowest

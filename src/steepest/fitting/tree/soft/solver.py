@@ -46,6 +46,7 @@ class SoftSolver:
     """
 
     noise = 0.0
+    negligible_gap = 0.0
     gaps = 0
     rises = False
     ending: Ending | None
