@@ -16,7 +16,7 @@ import pytest
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process import programs
-from steepest.derivatives.process.own_code import own_name
+from steepest.derivatives.process.own_code import digest_of, own_name
 from steepest.fitting.linear.glm import Glm, gram, whitening
 from steepest.fitting.linear.solvers import base
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
@@ -307,3 +307,15 @@ def test_code_of_the_user_is_always_traced():
     assert own_name(base._along.function, (glm, np.zeros(3))) == ""
     assert own_name(own, (np.zeros(3), np.zeros(3))) == ""
     assert own_name(base.chunk_of(own).function, (np.zeros(3), np.zeros(3))) == ""
+
+
+def test_the_digest_of_sources_changes_with_each_name_and_each_byte(tmp_path):
+    def written(name, text):
+        root = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        (root / "part").mkdir(parents=True)
+        (root / "part" / name).write_text(text)
+        return digest_of(root)
+
+    digests = [written("a.py", "x = 1"), written("a.py", "x = 2"), written("b.py", "x = 1")]
+    assert len(set(digests)) == 3
+    assert written("a.py", "x = 1") == digests[0]

@@ -119,6 +119,36 @@ def test_a_state_that_was_saved_goes_on_bit_for_bit(name):
     np.testing.assert_array_equal(solver.run(3, 100, 1), restored.run(3, 100, 1))
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("SAGA")])
+def test_epochs_in_batches_come_first(name):
+    solver, _ = begun(name)
+    left = solver.epochs_left
+    assert solver.run(1, 100, 1)[0, 4] == solver.opening.step_size
+    assert solver.epochs_left < left
+
+
+@pytest.mark.parametrize("name", ["Newton's method with conjugate gradients", "the method of multipliers"])
+def test_steps_in_numpy_end_with_the_time(name, monkeypatch):
+    solver, _ = begun(name)
+    monkeypatch.setattr(type(solver), "is_over", lambda self: True)
+    # One step is taken, so that each chunk makes progress; without the limit there are more.
+    assert len(solver.run(5, 100, 1)) == 1
+    monkeypatch.undo()
+    assert len(solver.run(5, 100, 1)) > 1
+
+
+@pytest.mark.parametrize("name", ["Newton's method", "L-BFGS with a search in a plane"])
+def test_a_state_saved_with_other_padding_is_completed(name):
+    # An earlier version padded the rows to another number: the products with the rows are then computed again.
+    solver, restored = begun(name)
+    solver.run(2, 4, 1)
+    saved = [np.append(a, 0.0) if a.shape == np.shape(solver._state.z) else a for a in solver.arrays()]
+    assert any(len(a) == len(solver._state.z) + 1 for a in saved if a.ndim)
+    restored.restore(saved, solver.counters())
+    np.testing.assert_allclose(restored._state.z, solver._state.z, rtol=1e-12)
+    assert restored.run(3, 100, 1)[-1, 2] == pytest.approx(solver.run(3, 100, 1)[-1, 2], rel=1e-12)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_solver_begins_at_another_point(name):
     solver, unmoved = begun(name)

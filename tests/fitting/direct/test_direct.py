@@ -1,5 +1,6 @@
 """Least squares of small tables without compiled code, compared with the usual descent and with exact arithmetic."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.compiled import Jitted
+from steepest.fitting.direct import solution
 from steepest.fitting.direct.attempt import LateTableFit
 from steepest.fitting.setup import FitSetup
 
@@ -153,11 +155,12 @@ class TestLeftToTheUsualDescent:
         [
             np.column_stack([X, X[:, 0] + X[:, 1]]),
             np.column_stack([X, X[:, 0] + 1e-9 * X[:, 1]]),
+            np.column_stack([X, X[:, 0] * (1 + 3e-7 * np.cos(np.arange(60)))]),
             np.column_stack([X, np.ones(60)]),
             X.astype("float32"),
             rng.normal(size=(60, 60)),
         ],
-        ids=["dependent", "nearly dependent", "constant", "single precision", "wide"],
+        ids=["dependent", "nearly dependent", "close", "constant", "single precision", "wide"],
     )
     def test_tables(self, table):
         with pytest.raises(NotImplementedError):
@@ -185,6 +188,16 @@ class TestLeftToTheUsualDescent:
     def test_options(self, options):
         with pytest.raises(NotImplementedError):
             st.fit(LINEAR, X, Y, **options)
+
+    def test_a_bound_above_what_rounding_hides(self, monkeypatch):
+        class Vague(solution.Certifier):
+            def __call__(self, *arguments):
+                bound = super().__call__(*arguments)
+                return replace(bound, gap=2 * bound.floor)
+
+        monkeypatch.setattr(solution, "Certifier", Vague)
+        with pytest.raises(NotImplementedError):
+            st.fit(LINEAR, X, Y)
 
     def test_errors_are_the_same(self):
         with pytest.raises(ValueError, match="would overflow"):

@@ -39,7 +39,7 @@ def own_name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
     if not (code := _of_function(function)):
         return ""
     leaves, tree = jax.tree.flatten(args)
-    parts = (code, _of_tree(tree), _sources())
+    parts = (code, _of_tree(tree), digest_of(Path(__file__).parents[2]))
     return "\0".join((*parts, repr([_of_array(leaf) for leaf in leaves]))) if all(parts) else ""
 
 
@@ -89,9 +89,19 @@ def _of_array(leaf: Any) -> tuple[Any, ...]:
 
 
 @cache
-def _sources() -> str:
-    """Return the digest of the library's source files; "" if they can't be read."""
-    root = Path(__file__).parents[2]
+def digest_of(root: Path) -> str:
+    """Return the digest of the source files below a folder; "" if they can't be read.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+
+    Returns
+    -------
+    str
+        The digest, of the names and the contents.
+    """
     digest = sha256()
     try:
         for path in sorted(root.rglob("*.py")):
