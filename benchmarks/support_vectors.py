@@ -8,10 +8,9 @@ machine: set OPENBLAS_NUM_THREADS=1, and compare ratios.
 import warnings
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 from stopwatch import compare
-from text import CLASS, PACKAGES, docstrings
+from text import words
 
 import steepest as st
 
@@ -19,10 +18,7 @@ import steepest as st
 def main():
     """Print the times at two strengths, with what is left above the minimum on either side."""
     warnings.simplefilter("ignore")
-    texts = [(text, k < CLASS) for k, package in enumerate(PACKAGES) for text in docstrings(package)]
-    X = TfidfVectorizer(min_df=3).fit_transform([text for text, _ in texts])
-    y = np.array([label for _, label in texts], int)
-    print(f"{X.shape[0]:,} texts, {X.shape[1]:,} words, {X.nnz:,} entries")
+    X, y = words()
     for loss in ("hinge", "squared hinge"):
         for C in (1.0, 10.0):
             penalty = st.penalties.L2(1 / (C * len(y)))

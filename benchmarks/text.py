@@ -39,13 +39,18 @@ def docstrings(package):
                     yield text
 
 
+def words():
+    """Return the weights of the words of each docstring, and whether its package is of the first class."""
+    texts = [(text, k < CLASS) for k, package in enumerate(PACKAGES) for text in docstrings(package)]
+    X = TfidfVectorizer(min_df=3).fit_transform([text for text, _ in texts])
+    print(f"{X.shape[0]:,} texts, {X.shape[1]:,} words, {X.nnz:,} entries")
+    return X, np.array([label for _, label in texts], int)
+
+
 def main():
     """Print the times at two strengths, with what is left above the minimum on either side."""
     warnings.simplefilter("ignore")
-    texts = [(text, k < CLASS) for k, package in enumerate(PACKAGES) for text in docstrings(package)]
-    X = TfidfVectorizer(min_df=3).fit_transform([text for text, _ in texts])
-    y = np.array([label for _, label in texts], int)
-    print(f"{X.shape[0]:,} texts, {X.shape[1]:,} words, {X.nnz:,} entries")
+    X, y = words()
     for C in (1.0, 10.0):
         penalty = st.penalties.L1(1 / (C * len(y)))
 
