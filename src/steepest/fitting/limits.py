@@ -35,7 +35,7 @@ DIRECT = 100_000
 # columns was solved. The limit itself is chosen: a larger limit helps correlated columns, a smaller limit saves the
 # work of whitening.
 WHITENED = 500
-# A certificate, which needs a Hessian, is computed up to this many coefficients. Chosen, not measured: at this size a
+# A certificate from a Hessian is computed up to this many coefficients. Chosen, not measured: at this size a
 # Hessian takes 32 MB, and its inverse seconds.
 CERTIFIED = 2_000
 # Columns are padded by zeros to the next number of this many binary digits, and to this many coefficients at least, so
