@@ -15,6 +15,7 @@ from tests.interrupts import interrupted
 
 import steepest as st
 from steepest.fitting.linear.coordinates import coordinates
+from steepest.fitting.linear.solvers.base import LinearSolver
 
 LINEAR, LOGISTIC, POISSON = st.models.Linear(), st.models.Logistic(), st.models.Poisson()
 
@@ -141,6 +142,39 @@ class TestPasses:
         fit = st.fit(POISSON, X, targets["poisson"], start=[0, 0, 0, 0, intercept])
         again = st.fit(POISSON, X, targets["poisson"], start=fit.params)
         assert again.fun == pytest.approx(st.fit(POISSON, X, targets["poisson"]).fun, rel=1e-5)
+
+    @pytest.mark.parametrize("size", [1e3, 1e10, 1e200])
+    @pytest.mark.parametrize(
+        ("model", "words"),
+        [
+            (LOGISTIC, {"penalty": st.penalties.L2(0.1)}),
+            (POISSON, {}),
+            (LINEAR, {"penalty": st.penalties.L1(0.1)}),
+            (POISSON, {"bounds": {"coef": (0.1, None)}}),
+        ],
+        ids=["log loss", "poisson", "l1", "bounds"],
+    )
+    def test_a_start_where_slopes_say_nothing_or_overflow(self, model, words, size):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60, 2))
+        y = (X[:, 0] + 2 * rng.normal(size=60) > 0).astype(float)
+        near = st.fit(model, X, y, **words)
+        far = st.fit(model, X, y, start={"coef": [size, 0.2], "intercept": 0}, **words)
+        assert (far.outcome, far.certificate.kind) == ("converged", "certified")
+        assert far.fun == pytest.approx(near.fun, rel=1e-12)
+
+    def test_a_start_with_an_infinite_loss_is_refused_under_rules_of_the_user(self, table):
+        X, targets = table
+        with pytest.raises(ValueError, match="the loss is inf at the start: give a start="):
+            st.fit(POISSON, X, targets["poisson"], start=[0, 0, 0, 0, 1e4], step=0.1, epochs=3)
+
+    def test_a_solver_that_no_longer_moves_ends(self, monkeypatch):
+        X = np.random.default_rng(0).normal(size=(60, 2))
+        y = (X[:, 0] > 0) ^ (np.arange(60) < 5)
+        # Without another start, its steps lead where rounding errors of the value hide all further steps.
+        monkeypatch.setattr(LinearSolver, "origin", property(lambda solver: solver.start))
+        words = {"penalty": st.penalties.L2(0.1), "start": {"coef": [1e10, 0], "intercept": 0}}
+        assert st.fit(LOGISTIC, X, y, **words, seconds=10).outcome == "stalled at rounding"
 
     def test_a_callback_a_chunk_and_a_rerun_see_the_same_rows(self, table):
         X, targets = table

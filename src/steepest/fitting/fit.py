@@ -72,7 +72,8 @@ def fit(
         Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
     start : dict or sequence, optional
         The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions, and
-        the tree of `models.Custom` for networks of your own.
+        the tree of `models.Custom` for networks of your own. A linear model with a higher loss there than at zeros
+        begins at zeros, unless you choose the direction or the step.
     bounds : mapping, optional
         The limits of parameters, by name: ``{"rate": (0, None)}``, with None for a side without a limit. For an array,
         give one pair for all its entries, or a pair for each. A parameter whose limits are equal is fixed. A linear

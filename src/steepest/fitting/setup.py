@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -329,6 +330,7 @@ class FitSetup:
             )
         with self.plan.progress(progress) as shown:
             driver = Driver(self.plan, self.start, callback, shown, checkpoint, trace)
+            check_begun(driver.solver.status.value)
             run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
@@ -352,6 +354,23 @@ class FitSetup:
         if isinstance(self.problem, NativeProblem) and driver.answer is not None:
             self.problem.add_state(fitted, driver.answer)
         return fitted, driver.checkpoint
+
+
+def check_begun(value: float) -> None:
+    """Raise if a fit begins where its loss is not finite, which no step can be compared with.
+
+    Parameters
+    ----------
+    value : float
+        The value at the start, with the penalty.
+
+    Raises
+    ------
+    ValueError
+        If the value is infinite or NaN.
+    """
+    if not math.isfinite(value):
+        raise ValueError(f"the loss is {value} at the start: give a start= where it is finite, or leave start= out")
 
 
 def _digest(array: Rows) -> str:

@@ -34,6 +34,8 @@ class Guide:
     ----------
     audits, newton_steps : int
         The number of bounds and audits so far, and that of damped Newton steps.
+    resting_since : int
+        The iteration at which the rules were last let to descend as far as rounding errors allow; -1 before that.
     """
 
     def __init__(self, plan: Plan, evaluator: Evaluator, goal: Goal, wording: Wording, rays: Rays) -> None:
@@ -41,6 +43,7 @@ class Guide:
         self.solver, self.meter = evaluator.solver, evaluator.meter
         self.kink = KinkSearch(evaluator, goal, wording)
         self.audits = self.newton_steps = 0
+        self.resting_since = -1
 
     @property
     def may_move(self) -> bool:
@@ -75,8 +78,16 @@ class Guide:
             self.evaluator.restart_at(x, "audit", f"{left} at the best trial: the descent continues from there")
             return None
         factor = min(0.1, certificate.tolerance / evidence.gain) or 0.01
-        # After many audits without an ending, let the rules descend as far as rounding errors allow.
-        self.sharpen(factor if self.audits < MOST_AUDITS else 0.0, left)
+        if self.audits < MOST_AUDITS:
+            self.sharpen(factor, left)
+            return None
+        # After many audits without an ending, let the rules descend as far as rounding errors allow; once they take no
+        # step even so, they never will.
+        iteration = self.solver.status.iteration
+        if self.solver.tolerance == 0 and self.resting_since == iteration:
+            return self.without_step(x, certificate)
+        self.resting_since = iteration
+        self.sharpen(0.0, left)
         return None
 
     def sharpen(self, factor: float, reason: str) -> None:

@@ -42,7 +42,8 @@ class Wording:
         """Return the ending of a run that has converged, with a tolerance that is no smaller than the noise."""
         if noise > certificate.tolerance:
             certificate = replace(certificate, tolerance=noise)
-        if self.goal.knows_nothing(certificate):
+        # A bound that is infinite, as where values or slopes overflow, is no evidence, however large the tolerance.
+        if not math.isfinite(certificate.gap) or self.goal.knows_nothing(certificate):
             facts = f"no step improves the value, and how far the {self.extreme} lies can't be told from here"
             return Ending(Outcome.STALLED, facts, Certificate(tolerance=certificate.tolerance))
         return Ending(Outcome.CONVERGED, self.reached(certificate), certificate)

@@ -55,7 +55,7 @@ class Rounding:
         summed = (ROUNDINGS * EPS + precision) * terms
         outputs = summed + uneven + shift
         value = ROUNDINGS * EPS * abs(parts.value) + parts.slope_sum * (summed + uneven)
-        value += parts.intercept_slope * shift + parts.curvature_sum * outputs**2
+        value += parts.intercept_slope * shift + parts.curvature_sum * outputs * outputs
         return cls(ROUNDINGS * EPS * each * np.repeat(reach, columns.shape[1]), value, outputs)
 
 
@@ -74,7 +74,7 @@ def bound_at_lowest(parts: BoundParts, rounding: Rounding, glm: Glm) -> Bound | 
     value = float(parts.value) - float(glm.lowest)
     # If the loss of a row is 0, its slope and curvature are 0, too. They do not bound the loss that rounding of the
     # output hides.
-    hidden = rounding.outputs if glm.loss.kinked else glm.loss.steepest * rounding.outputs**2
+    hidden = rounding.outputs if glm.loss.kinked else glm.loss.steepest * rounding.outputs * rounding.outputs
     slack = rounding.value + hidden
     if not (glm.loss.vanishes and value <= slack < math.inf):
         return None

@@ -170,6 +170,22 @@ class LinearSolver(ABC, Generic[M, S]):
         self.known: Measurement | None = None
         with compiled_code():
             self.go_to(self.begin(model, start, first))
+            if not (self.status.value <= self.status.first_value < math.inf or np.array_equal(start, self.origin)):
+                self.go_to(self.lower(self.begin(model, self.origin, first), self._state))
+
+    @property
+    def origin(self) -> np.ndarray:
+        """Coefficients of 0, where a descent begins if the user's start is worse.
+
+        A linear model has one minimum, so that the start decides only how long the way is. Where predictions are far
+        too large, the slope and the curvature say nothing of that minimum, or overflow.
+        """
+        return np.zeros_like(self.start)
+
+    @staticmethod
+    def lower(one: S, other: S) -> S:
+        """Return the state with the lower value; the first if the other has none that is finite."""
+        return other if float(other.value) <= float(one.value) else one
 
     @property
     @abstractmethod

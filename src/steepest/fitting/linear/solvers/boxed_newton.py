@@ -118,6 +118,11 @@ class BoxedNewtonSolver(HessianSolver[BoxStep]):
             self.columns_of_x = read_columns(glm.X) if is_wide(glm) else None
         super().__init__(BoxStep(glm, edges), curvature, *arguments)
 
+    @property
+    def origin(self) -> np.ndarray:
+        """The point of the box that is nearest to coefficients of 0."""
+        return np.clip(super().origin, *self.box_of_steps)
+
     def direction(self, here: State) -> np.ndarray:
         """Return the step to the minimum of the quadratic model in the box."""
         glm = replace(self.glm, smoothing=here.smoothing)
