@@ -54,6 +54,42 @@ def test_a_steep_start_does_not_loosen_the_end():
     assert run.fun == pytest.approx(np.exp(x) + (x + 2) ** 2, rel=1e-15)
 
 
+def valley(w):
+    return (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
+
+
+def log_loss(w):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = np.where((X[:, 0] > 0) ^ (np.arange(60) < 5), 1, -1)
+    return np.mean(np.logaddexp(0, -y * (X @ w))) + 0.05 * np.sum(w**2)
+
+
+@pytest.mark.parametrize("far", [1e5, 1e6, 1e15])
+def test_a_valley_far_away_is_no_minimum(far):
+    # Newton's step leads from a value of 1e14 to one of 1e6, whose rounding error is as much smaller.
+    run = st.minimize(valley, [far, 0.0], iterations=20_000)
+    assert run.outcome == "converged"
+    np.testing.assert_allclose(run.x, [1, 1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("far", [1e5, 1e30, 1e100])
+def test_a_hessian_from_far_away_proves_nothing(far):
+    run = st.minimize(log_loss, [far, 0.0])
+    # Both descents begin elsewhere, so that each tests the other.
+    np.testing.assert_allclose(run.x, st.minimize(log_loss, [0.5, -0.5]).x, atol=1e-6)
+    assert run.outcome == "converged"
+    assert run.certificate.gap < 1e-14
+
+
+@pytest.mark.parametrize("far", [1e20])
+def test_a_trial_that_the_rules_return_to_ends_the_descent(far):
+    # The value is 0 near the minimum, because rounding loses what is added to 1.
+    run = st.minimize(lambda w: np.log(1 + np.sum((w - np.array([1.0, 2.0])) ** 2)), [far, 0.0], iterations=500)
+    assert run.outcome in ("converged", "stalled at rounding")
+    np.testing.assert_allclose(run.x, [1, 2], atol=1e-7)
+
+
 def test_a_steep_start_in_many_variables():
     run = st.minimize(lambda x: np.sum(x**4) + 0.01 * np.sum((x - 3) ** 2), np.full(300, 1000.0))
     # Each coordinate is the real root of 4 x³ + 0.02 (x - 3).

@@ -111,11 +111,13 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits
     """Return the state after a rejected trial, with the next size to try, and whether to reset the direction."""
     t = jnp.where(jnp.isfinite(value), verdict.t, verdict.low + 0.1 * (state.t - verdict.low))
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
-    lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
+    moves = jnp.any(limits.inside(state.x + t * state.direction) != state.x)
+    lost = ~moves | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
     # If the expected fall is below the rounding error, values can't show which step is better, so the search is lost.
     lost = lost | (jnp.isfinite(high) & (verdict.low == 0) & (t * jnp.abs(state.slope) <= limits.rounding(state.value)))
-    falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
+    # A step too short to move the point has the slope of the point, too: f need not fall far along it.
+    falls_forever = lost & moves & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
     code = jnp.where(falls_forever, UNBOUNDED, jnp.where(lost, STALLED, RUNNING))
     code = jnp.where(bottomless, BOTTOMLESS, code)

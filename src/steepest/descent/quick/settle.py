@@ -17,10 +17,10 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.descent.driver import DOUBTFUL
-from steepest.descent.verdict.audit import ROUNDINGS, SOFT, SURE
+from steepest.descent.verdict.audit import FLOORS, ROUNDINGS, SOFT, SURE
 from steepest.descent.verdict.evaluator import SMALL_GAP
 from steepest.descent.verdict.modes import MOST_LOST, NARROW, SHALLOW
-from steepest.descent.verdict.polish import CONTRACTED, MOST_CHORDS, ROUGH
+from steepest.descent.verdict.polish import CONTRACTED, MOST_CHORDS, REMOTE, ROUGH
 from steepest.descent.verdict.rays import DRIVEN, LONG
 
 # The step of the differences of gradients, as a share of the size of a coordinate.
@@ -142,7 +142,11 @@ def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settle
     (x, value, gradient), left, move, nearby = end
     step = times(model.inverse, gradient)
     gain, descent = dot(gradient, step) / 2, first - value
-    if not (gain <= model.floor and _is_simple(x, step, start, least) and _is_deep(model, shares, scale, descent)):
+    if taken and _is_remote(here.x, x, scale, least):
+        return None
+    # The rounding error of the value shrinks with the value.
+    floor = max(model.floor - FLOORS * EPS * (abs(here.value) - abs(value)), FLOORS * EPS * abs(value))
+    if not (gain <= floor and _is_simple(x, step, start, least) and _is_deep(model, shares, scale, descent)):
         return None
 
     # Errors of the gradient: of rounding x, and as another gradient nearby shows them.
@@ -164,13 +168,13 @@ def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settle
     gained = max(descent, abs(value))
     # A large gap needs more evidence, or is none of a minimum.
     known = gap <= gained and gap <= DOUBTFUL * (abs(value) + abs(descent))
-    if not (known and gap - hidden <= max(model.floor, SMALL_GAP * gained)):
+    if not (known and gap - hidden <= max(floor, SMALL_GAP * gained)):
         return None
     x_error = tuple(
         dot(column, distances) + one for column, one in zip(zip(*shares, strict=True), reached, strict=True)
     )
     # The last gradient of `_by_chords` is one more; those near the other points come for nothing.
-    return Settled(end.point, gap, max(model.floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
+    return Settled(end.point, gap, max(floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
 
 
 def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model | None:
@@ -212,11 +216,19 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
         return None
     modes = [[entry * unit for entry, unit in zip(mode, units, strict=True)] for mode in vectors]
     rounding = [EPS * max(a, b) for a, b in zip(far, least, strict=True)]
-    floor = 4 * EPS * abs(here.value) + dot(rounding, times(size, rounding))
+    floor = FLOORS * EPS * abs(here.value) + dot(rounding, times(size, rounding))
     flattened = [[entry / curvature for entry in mode] for mode, curvature in zip(modes, curvatures, strict=True)]
     columns, others = list(zip(*modes, strict=True)), list(zip(*flattened, strict=True))
     inverse = [[dot(a, b) for b in columns] for a in others]
     return Model(hessian, size, modes, curvatures, inverse, (max(ends[0], 0.0), ends[-1]), floor)
+
+
+def _is_remote(left: Vector, x: Vector, scale: Vector, least: Vector) -> bool:
+    """Tell whether the Hessian was measured too far from x or too widely, as `Polish.is_remote` does."""
+    return any(
+        abs(at - begun) > REMOTE * max(abs(at), small) or SHORT * wide > max(abs(at), small)
+        for begun, at, wide, small in zip(left, x, scale, least, strict=True)
+    )
 
 
 def eigen(matrix: Matrix) -> tuple[Vector, Matrix]:

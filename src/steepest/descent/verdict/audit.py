@@ -34,6 +34,8 @@ SURE = 8.0
 # The error of a gradient from rounding x, in units of eps |H| times the size of x. Chosen, not measured: a smaller
 # number may understate the error, a larger number makes certificates vague.
 ROUNDINGS = 16
+# The rounding error of a value, in units of its relative noise. Chosen, not measured.
+FLOORS = 4
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def audit(
     size = size * (precision / EPS)
     every = np.ones(x.size, dtype=bool)
     model = QuadraticModel(sign * even, odd, sign * gradient, error, x, size, scale, steps, every)
-    floor = 4 * noise * abs(value)
+    floor = FLOORS * noise * abs(value)
     if box is not None:
         unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
         model, inward = _inside(box, model, unsure)

@@ -36,6 +36,8 @@ class Guide:
         The number of bounds and audits so far, and that of damped Newton steps.
     resting_since : int
         The iteration at which the rules were last let to descend as far as rounding errors allow; -1 before that.
+    left : array or None
+        The last rejected trial from which the rules descended again.
     """
 
     def __init__(self, plan: Plan, evaluator: Evaluator, goal: Goal, wording: Wording, rays: Rays) -> None:
@@ -44,6 +46,7 @@ class Guide:
         self.kink = KinkSearch(evaluator, goal, wording)
         self.audits = self.newton_steps = 0
         self.resting_since = -1
+        self.left: np.ndarray | None = None
 
     @property
     def may_move(self) -> bool:
@@ -64,7 +67,9 @@ class Guide:
     ) -> Ending | None:  # fmt: skip
         """Continue by Newton's step if the descent stalls, else by the rules."""
         left = left_in_words(evidence.gain)
-        if code == STALLED or evidence.gain <= evidence.floor:
+        # The rules left this point once already, and came back without a better one.
+        returned = self.left is not None and np.array_equal(x, self.left)
+        if code == STALLED or evidence.gain <= evidence.floor or returned:
             search = self.search(by_newton, x, None if audit is None else audit.step, evidence.floor)
             if search.x is None:
                 return self.at_rest(x, evidence, certificate)
@@ -75,6 +80,7 @@ class Guide:
             return None
         if self.plan.help and not self.meter.out_of_iterations and not np.array_equal(x, self.solver.status.x):
             # The best point is a rejected trial: restart from it.
+            self.left = x.copy()
             self.evaluator.restart_at(x, "audit", f"{left} at the best trial: the descent continues from there")
             return None
         factor = min(0.1, certificate.tolerance / evidence.gain) or 0.01

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.descent.plan import EARLY, FEW_VARIABLES
-from steepest.descent.verdict.audit import Audit, audit, auditable, cost_of_audit, rounding_of
+from steepest.descent.verdict.audit import FLOORS, Audit, audit, auditable, cost_of_audit, rounding_of
 from steepest.descent.verdict.escape import inverse_curvatures
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
@@ -22,6 +22,9 @@ ROUNDS, FEW_ROUNDS = 12, 3
 # After a Newton step that failed, the next Hessian comes from differences over this share of the step: the curvature
 # may have changed over the whole step. Chosen, not measured.
 REACH = 0.1
+# A Hessian from a point that was farther away than this multiple of the size of the new one is measured again there.
+# Chosen, not measured: starts are seldom so far off that it matters, and one more Hessian costs little.
+REMOTE = 1e3
 # Newton steps towards a minimum without curvature have the same direction, and each is q times as long as the one
 # before: q = 1/2 for |x|³, 2/3 for x⁴. A step is made longer if q exceeds LEAST_Q and the cosine between two steps
 # exceeds STRAIGHT. If q is at least MOST_Q, as down an exponential, at most about MOST_TIMES steps are taken at once.
@@ -88,8 +91,8 @@ class Polish:
             if wide is not None and not taken:
                 # The Hessian over a shorter distance allowed no step: return the audit over the longer distance.
                 return wide
-            x = evaluator.best
-            near = self.is_near(report, taken)
+            left, x = x, evaluator.best
+            near = self.is_near(report, taken) and not (taken and self.is_remote(left, x, reach))
             affords = evaluator.has_full_help and evaluator.affords(cost_of_audit(self.solver.objective))
             if near and not taken and affords:
                 report = report.checked_close(x, evaluator.grad, evaluator.size(x))
@@ -117,6 +120,14 @@ class Polish:
         known = report.unknown_gain <= max(asked, self.evaluator.rounding_since(self.anchor), report.floor)
         return within and known and not (taken and self.misses(report))
 
+    def is_remote(self, left: np.ndarray, x: np.ndarray, reach: np.ndarray | None) -> bool:
+        """Tell whether the Hessian that led to x was measured so far from x, or so widely, that it says nothing there."""
+        objective, size = self.solver.objective, self.evaluator.size(x)
+        if objective.quadratic:
+            return False
+        wide = objective.scales(left, self.solver.start) * objective.precision ** (1 / 3) if reach is None else reach
+        return bool(np.any(np.abs(x - left) > REMOTE * size) or np.any(wide > size))
+
     def misses(self, report: Audit) -> bool:
         """Tell whether x or the gradient misses the accuracy asked; if none was asked, no error is computed."""
         return bool(self.goal.budget.accuracy) and bool(self.goal.missed(report.error))
@@ -143,6 +154,7 @@ class Polish:
         """
         evaluator = self.evaluator
         taken, value, gradient, slack = 0, evaluator.best_value, None, report.floor
+        before = value
         if not evaluator.has_full_help or report.modes is None or report.negative_curvature < 0:
             return report, taken
         while taken < MOST_CHORDS and report.decrement > 0 and evaluator.can_continue():
@@ -171,8 +183,14 @@ class Polish:
             # The rounding error of the gradient grows with the size of the point.
             size = np.maximum(np.abs(x), evaluator.least)
             rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
-            report = replace(report, modes=report.modes.with_gradient_error(rounding))
+            # That of the value shrinks with the value, which may have been huge before the steps.
+            floor = max(report.floor - self.value_floor(before) + self.value_floor(value), self.value_floor(value))
+            report = replace(report, floor=floor, modes=report.modes.with_gradient_error(rounding))
         return report, taken
+
+    def value_floor(self, value: float) -> float:
+        """Return the part of the floor of an audit that comes from the rounding of the value."""
+        return FLOORS * self.solver.objective.relative_noise * abs(value)
 
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
         """Take a longer step if each Newton step is q times as long as the one before: their sum is step / (1 - q).
