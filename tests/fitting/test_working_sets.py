@@ -66,20 +66,20 @@ def test_rows_may_have_weights_and_sparse_columns(monkeypatch):
         np.testing.assert_allclose(fit.params["coef"], repeated.params["coef"], atol=1e-7)
 
 
-def test_cheap_steps_on_sparse_rows_come_near_the_minimum():
+def test_steps_in_orthants_come_near_the_minimum():
     words = {"penalty": st.penalties.L1(2e-3)}
     fit = st.fit(st.models.Logistic(), TEXT, LABELS, **words)
     setup = fit.resumable.setup
     solver = setup.plan.solver_at(setup.start)
     with compiled_code():
-        there = solver.approached(solver.state)
+        there, _ = solver.in_orthants(solver.orthants, solver.state)
     assert fit.fun <= there.value < fit.fun + 0.01 * (solver.state.value - fit.fun)
     # A coefficient that would change its sign ends at 0.
     assert 0 < np.count_nonzero(there.x) < 150
     # From a start near the minimum, the stronger penalties of the path must not lead away.
     solver.begin_at(there.x)
     with compiled_code():
-        assert solver.approached(solver.state).value <= there.value
+        assert solver.in_orthants(solver.orthants, solver.state)[0].value <= there.value
 
 
 @pytest.mark.parametrize("form", [sp.csr_array, lambda X: X.toarray()])
