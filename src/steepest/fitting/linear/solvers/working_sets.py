@@ -90,7 +90,7 @@ class WorkingSetSolver(HostSolver[Model, State]):
         if isinstance(self.columns_of_x, SparseColumns):
             reach = column_reach(glm, self.certifier.coordinates)
             self.orthants = Orthants.of(
-                self.losses, self.columns_of_x, self.lam, self.ridge, self.width, reach, self.is_over
+                self.losses, self.columns_of_x, self.lam, self.ridge, self.width, reach, glm.loss.unsteady, self.is_over
             )
 
     @property
