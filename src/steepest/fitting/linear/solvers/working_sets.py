@@ -3,7 +3,7 @@
 At the optimum most coefficients are 0, so that a Hessian of some of them is enough. A round takes the coefficients that
 are not 0 and those that most want to leave 0, descends in these alone, and then looks at all slopes again. Massias,
 Gramfort and Salmon, "Celer: a fast solver for the Lasso with dual extrapolation" (2018), grow their sets alike. On
-sparse rows, cheap steps by conjugate gradients come near the minimum before.
+sparse rows the steps of `orthants` come first, and mostly reach the minimum.
 """
 
 from __future__ import annotations
