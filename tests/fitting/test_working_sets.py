@@ -108,6 +108,16 @@ def test_a_certificate_is_no_lower_than_the_gap_in_extended_precision(strength):
     assert np.all(np.sign(here[:-1]) == sign)
     assert np.abs(others).max() < strength
     assert -4 * np.finfo(long).eps * found <= found - value(here) <= fit.certificate.gap < 1e-11 * found
+    # Nor is it at points further away, where the gap is far above rounding errors.
+    setup = fit.resumable.setup
+    solver, frame = setup.plan.solver_at(setup.start), setup.problem.frame
+    theta = frame.from_user(np.append(fit.params["coef"], fit.params["intercept"]))
+    rng = np.random.default_rng(0)
+    for size in (1e-1, 1e-3, 1e-5):
+        moved = theta * (1 + size * rng.standard_normal(theta.size))
+        coef = frame.to_user(moved).astype(long)
+        gap = value(np.append(coef[used], coef[-1])) - value(here)
+        assert 0 < gap <= solver.bound(moved).gap < 10 * size
 
 
 @pytest.mark.parametrize("form", [sp.csr_array, lambda X: X.toarray()])
@@ -191,7 +201,7 @@ def test_a_time_limit_and_a_callback_end_the_rounds():
 
 
 def test_a_factor_of_some_coefficients_preconditions_others():
-    A = DRAWS.standard_normal((20, 6))
+    A = np.random.default_rng(0).standard_normal((20, 6))
     H, diagonal = A.T @ A, np.full(4, 2.0)
     factor = Factor(np.array([0, 2, 3, 5]), np.linalg.cholesky(H[np.ix_([0, 2, 3, 5], [0, 2, 3, 5])]))
     r = np.array([1.0, -2.0, 3.0, 0.5])
