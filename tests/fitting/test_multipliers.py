@@ -8,7 +8,6 @@ from sklearn.svm import SVC, SVR
 
 import steepest as st
 from steepest.fitting import solvers
-from steepest.fitting.linear.solvers.multipliers import system
 from steepest.fitting.linear.solvers.multipliers.rows import Dense, Sparse
 from steepest.fitting.linear.solvers.multipliers.system import conjugate_gradients, factored
 
@@ -166,8 +165,7 @@ def test_rows_that_occur_twice_and_columns_that_depend_on_others():
     assert fit.certificate.gap < 1e-9
 
 
-def test_a_factorisation_gives_the_step_of_conjugate_gradients(monkeypatch):
-    monkeypatch.setattr(system, "LEFT", 1e-12)
+def test_a_factorisation_gives_the_step_of_conjugate_gradients():
     h, g = DRAWS.uniform(0.1, 2, len(TEXT.toarray())), DRAWS.standard_normal(700)
     for X in (TEXT, TEXT.toarray() + 3):
         rows = Sparse(X, DRAWS.standard_normal(700)) if sp.issparse(X) else Dense(X, np.full(700, 0.5))
@@ -175,7 +173,7 @@ def test_a_factorisation_gives_the_step_of_conjugate_gradients(monkeypatch):
         A = A - h @ A / h.sum()
         expected = -np.linalg.solve(0.3 * np.eye(700) + A.T @ (h[:, None] * A), g)
         np.testing.assert_allclose(factored(rows, h, 0.3, g), expected, atol=1e-9 * np.abs(expected).max())
-        d, _, near = conjugate_gradients(rows, h, 0.3, g, 2_000, lambda: False)
+        d, _, near = conjugate_gradients(rows, h, 0.3, g, 1e-12, 2_000, lambda: False)
         assert near
         np.testing.assert_allclose(d, expected, atol=1e-7 * np.abs(expected).max())
 

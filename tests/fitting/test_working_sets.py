@@ -10,6 +10,7 @@ from steepest.derivatives.precision import compiled_code
 from steepest.fitting import solvers
 from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.solvers import working_sets
+from steepest.fitting.linear.solvers.orthants import Factor
 
 DRAWS = np.random.default_rng(3)
 SMALL = DRAWS.standard_normal((80, 30)) * DRAWS.uniform(0.2, 5, 30) + DRAWS.standard_normal(30)
@@ -66,20 +67,57 @@ def test_rows_may_have_weights_and_sparse_columns(monkeypatch):
         np.testing.assert_allclose(fit.params["coef"], repeated.params["coef"], atol=1e-7)
 
 
-def test_cheap_steps_on_sparse_rows_come_near_the_minimum():
+def test_steps_in_orthants_come_near_the_minimum():
     words = {"penalty": st.penalties.L1(2e-3)}
     fit = st.fit(st.models.Logistic(), TEXT, LABELS, **words)
     setup = fit.resumable.setup
     solver = setup.plan.solver_at(setup.start)
     with compiled_code():
-        there = solver.approached(solver.state)
+        there, _ = solver.in_orthants(solver.orthants, solver.state)
     assert fit.fun <= there.value < fit.fun + 0.01 * (solver.state.value - fit.fun)
     # A coefficient that would change its sign ends at 0.
     assert 0 < np.count_nonzero(there.x) < 150
     # From a start near the minimum, the stronger penalties of the path must not lead away.
     solver.begin_at(there.x)
     with compiled_code():
-        assert solver.approached(solver.state).value <= there.value
+        assert solver.in_orthants(solver.orthants, solver.state)[0].value <= there.value
+
+
+@pytest.mark.parametrize("strength", [5e-3, 3e-4])
+def test_a_certificate_is_no_lower_than_the_gap_in_extended_precision(strength):
+    fit = st.fit(st.models.Logistic(), TEXT, LABELS, penalty=st.penalties.L1(strength))
+    long, used = np.longdouble, np.flatnonzero(fit.params["coef"])
+    X, sign = TEXT.toarray().astype(long), np.sign(fit.params["coef"][used])
+    A, here = np.column_stack([X[:, used], np.ones(len(X), long)]), np.append(fit.params["coef"][used], 0).astype(long)
+    here[-1] = fit.params["intercept"]
+
+    def value(at):
+        z = A @ at
+        return np.logaddexp(0 * z, np.where(LABELS, -z, z)).mean() + long(strength) * np.abs(at[:-1]).sum()
+
+    found = value(here)
+    # Newton's method in the coefficients that are not 0: the steps need only double precision.
+    for _ in range(8):
+        p = 1 / (1 + np.exp(-(A @ here)))
+        slope = A.T @ (p - LABELS) / len(X) + long(strength) * np.append(sign, 0)
+        H = (A.T @ ((p * (1 - p))[:, None] * A) / len(X)).astype(float)
+        here = here - np.linalg.solve(H, slope.astype(float))
+    # The minimum: no sign has changed, and the slopes keep all others at 0.
+    others = np.delete(X.T @ (p - LABELS) / len(X), used)
+    assert np.abs(slope).max() < 1e-16
+    assert np.all(np.sign(here[:-1]) == sign)
+    assert np.abs(others).max() < strength
+    assert -4 * np.finfo(long).eps * found <= found - value(here) <= fit.certificate.gap < 1e-11 * found
+    # Nor is it at points further away, where the gap is far above rounding errors.
+    setup = fit.resumable.setup
+    solver, frame = setup.plan.solver_at(setup.start), setup.problem.frame
+    theta = frame.from_user(np.append(fit.params["coef"], fit.params["intercept"]))
+    rng = np.random.default_rng(0)
+    for size in (1e-1, 1e-3, 1e-5):
+        moved = theta * (1 + size * rng.standard_normal(theta.size))
+        coef = frame.to_user(moved).astype(long)
+        gap = value(np.append(coef[used], coef[-1])) - value(here)
+        assert 0 < gap <= solver.bound(moved).gap < 10 * size
 
 
 @pytest.mark.parametrize("form", [sp.csr_array, lambda X: X.toarray()])
@@ -160,6 +198,18 @@ def test_a_time_limit_and_a_callback_end_the_rounds():
 
     assert str(st.fit(st.models.Logistic(), TEXT, LABELS, callback=stop, **words).outcome) == "stopped by callback"
     assert len(seen) == 3
+
+
+def test_a_factor_of_some_coefficients_preconditions_others():
+    A = np.random.default_rng(0).standard_normal((20, 6))
+    H, diagonal = A.T @ A, np.full(4, 2.0)
+    factor = Factor(np.array([0, 2, 3, 5]), np.linalg.cholesky(H[np.ix_([0, 2, 3, 5], [0, 2, 3, 5])]))
+    r = np.array([1.0, -2.0, 3.0, 0.5])
+    inverse = np.linalg.inv(H[np.ix_([0, 2, 3, 5], [0, 2, 3, 5])])
+    # Coefficient 2 may no longer move, and 4 may now.
+    expected = inverse[np.ix_([0, 2, 3], [0, 2, 3])] @ r[[0, 1, 3]]
+    solved = factor.solver(np.array([0, 3, 4, 5]), diagonal)(r)
+    np.testing.assert_allclose(solved, [expected[0], expected[1], 1.5, expected[2]], rtol=1e-10)
 
 
 def test_values_never_rise():

@@ -30,6 +30,16 @@ def read_columns(X: Array) -> DenseColumns | SparseColumns:
     return SparseColumns.of(X) if isinstance(X, SparseRows) else DenseColumns(np.asarray(X))
 
 
+def stored_rows(rows: SparseRows) -> csr_array:
+    """Return the entries of rows that are split into segments, in double precision, without mean and transform."""
+    used = int(rows.starts[-1])
+    values = np.asarray(rows.values)[:used]
+    entries = values != 0
+    counts = np.append(0, np.cumsum(np.count_nonzero(entries, axis=1)))[np.asarray(rows.starts)]
+    data, columns = values[entries].astype(float, copy=False), np.asarray(rows.columns)[:used][entries]
+    return csr_array((data, columns, counts.astype(columns.dtype)), shape=(len(rows), rows.width))
+
+
 class _Columns(ABC):
     """The base of dense and sparse columns: the Hessian from their products."""
 
@@ -128,12 +138,7 @@ class SparseColumns(_Columns):
     @classmethod
     def of(cls, rows: SparseRows) -> SparseColumns:
         """Return the columns of rows that are split into segments."""
-        used, width = int(rows.starts[-1]), rows.shape[1]
-        values = np.asarray(rows.values)[:used]
-        entries = values != 0
-        counts = np.append(0, np.cumsum(entries.sum(axis=1)))[np.asarray(rows.starts)]
-        data, columns = values[entries].astype(float, copy=False), np.asarray(rows.columns)[:used][entries]
-        by_rows = csr_array((data, columns, counts.astype(columns.dtype)), shape=(len(rows), width))
+        by_rows, width = stored_rows(rows), rows.shape[1]
         mean = np.zeros(width) if rows.mean is None else np.asarray(rows.mean)
         transform = np.ones(width) if rows.transform is None else np.asarray(rows.transform)
         return cls(by_rows.tocsc(), mean, transform, by_rows)

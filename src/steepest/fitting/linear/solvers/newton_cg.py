@@ -210,7 +210,8 @@ class NewtonCgSolver(HostSolver[Glm, State]):
         until = max(min(LOOSEST, progress**FORCING), FOR_QUADRATICS) if self.glm.loss.unsteady else FOR_QUADRATICS
         # A power of 2, so that squares of slopes do not overflow, and nothing is rounded.
         unit, curved = np.exp2(np.floor(np.log2(max(np.abs(g).max(), 1e-300)))), self.curved(second)
-        return conjugate_gradients(lambda d: curved(d) / unit, g / unit, M / unit, until, self.is_over).ravel()
+        M = M / unit
+        return conjugate_gradients(lambda d: curved(d) / unit, g / unit, lambda r: r / M, until, self.is_over).ravel()
 
     def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
         """Return the step -H⁻¹ g by a Cholesky factor of H; None if H is singular up to rounding errors."""
@@ -284,17 +285,17 @@ def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float,
-    is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
+    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray,
+    preconditioned: Callable[[np.ndarray], np.ndarray], until: float, is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
 ) -> np.ndarray:  # fmt: skip
-    """Return a d with H d near -g, by conjugate gradients with the diagonal M as the preconditioner.
+    """Return a d with H d near -g, by conjugate gradients with the preconditioner M; `preconditioned` returns M⁻¹ r.
 
     They end when the residual is the share `until` of g, both in the norm of the inverse of M, or after `most`
     products.
     Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
     """
     d, residual = np.zeros_like(g), -g
-    ahead = residual / M
+    ahead = preconditioned(residual)
     conjugate, size = ahead, float((residual * ahead).sum())
     enough = until**2 * size
     for _ in range(most):
@@ -305,7 +306,7 @@ def conjugate_gradients(
             return d if np.any(d) else conjugate
         t = size / curvature
         d, residual = d + t * conjugate, residual - t * turned
-        ahead, before = residual / M, size
+        ahead, before = preconditioned(residual), size
         size = float((residual * ahead).sum())
         if size <= enough or is_over():
             break

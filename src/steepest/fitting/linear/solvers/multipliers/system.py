@@ -13,19 +13,21 @@ from scipy.linalg.lapack import dposv
 
 from steepest.fitting.linear.solvers.multipliers.rows import Dense, Sparse
 
-# Conjugate gradients end at this share of the gradient, both in the norm of the preconditioner. Measured on text: 0.1
-# took the least products in all.
-LEFT = 0.1
 # The most products of a step, and the most rows of a factorisation, whose Gram matrix then takes 128 MB.
 MOST_PRODUCTS, MOST_FACTORED = 1_000, 4_000
-# If more than this share of the rows are curved, products take all rows, which saves a copy.
-NEARLY_ALL = 0.5
+# If more than this share of the rows are curved, products take all rows, which saves a copy. A copy takes about as long
+# as a product.
+NEARLY_ALL = 0.9
 
 
 def newton_step(
-    rows: Sparse | Dense, h: np.ndarray, lam: float, g: np.ndarray, is_over: Callable[[], bool]
+    rows: Sparse | Dense, h: np.ndarray, lam: float, g: np.ndarray, left: float,
+    is_over: Callable[[], bool],
 ) -> tuple[np.ndarray, int]:  # fmt: skip
-    """Return a step d with (λ I + X̄ᵀ diag(h) X̄) d ≈ -g, and how many products it took; 0 if by a factorisation."""
+    """Return a step d with (λ I + X̄ᵀ diag(h) X̄) d ≈ -g, and how many products it took; 0 if by a factorisation.
+
+    Conjugate gradients end when the residual is the share `left` of g, both in the norm of the preconditioner.
+    """
     curved = np.flatnonzero(h)
     if curved.size <= NEARLY_ALL * len(h):
         rows, h = rows.take(curved), h[curved]
@@ -33,7 +35,7 @@ def newton_step(
         return -g / lam, 0
     can_factor = curved.size <= MOST_FACTORED and rows.shape[0] == curved.size
     most = min(rows.patience, MOST_PRODUCTS) if can_factor else MOST_PRODUCTS
-    d, products, solved = conjugate_gradients(rows, h, lam, g, most, is_over)
+    d, products, solved = conjugate_gradients(rows, h, lam, g, left, most, is_over)
     if solved or not can_factor or is_over():
         return d, products
     exact = factored(rows, h, lam, g)
@@ -41,15 +43,16 @@ def newton_step(
 
 
 def conjugate_gradients(
-    rows: Sparse | Dense, h: np.ndarray, lam: float, g: np.ndarray, most: int, is_over: Callable[[], bool]
+    rows: Sparse | Dense, h: np.ndarray, lam: float, g: np.ndarray, left: float, most: int,
+    is_over: Callable[[], bool],
 ) -> tuple[np.ndarray, int, bool]:  # fmt: skip
     """Return a step by at most so many products, how many it took, and whether it is near enough; it leads down."""
     total = h.sum()
-    diagonal = lam + np.maximum(rows.squares(h) - rows.slopes(h) ** 2 / total, 0.0)
+    diagonal = lam + rows.spread(h)
     d, r = np.zeros_like(g), -g
     scaled = r / diagonal
     p, size = scaled, r @ scaled
-    until = LEFT**2 * size
+    until = left**2 * size
     for k in range(most):
         along = rows.along(p)
         turned = h * (along - (h @ along) / total)
