@@ -76,6 +76,7 @@ def test_certified_parameters_and_deviations_from_both_starts(name, quick):
 class TestTheSameAsTheUsualDescent:
     @pytest.mark.parametrize("start", [None, (20.0, 9.0, -5.0), {"c": 0, "b": 0.5, "a": 1}])
     @pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 50)])
+    @pytest.mark.always(3)
     def test_in_all_that_a_fit_says(self, start, weight, quick):
         y = noisy(0)
         ours, theirs = (fit(decay, X, y, start=start, sample_weight=weight) for fit in (st.fit, usual))

@@ -256,6 +256,7 @@ def again(run, folder):
 X = np.random.default_rng(0).normal(size=(60, 2))
 
 
+@pytest.mark.always(4)
 @pytest.mark.parametrize(
     "make",
     [
