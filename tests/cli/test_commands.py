@@ -411,7 +411,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path, by, ends):
     [
         ("fit.fit_given", signal.SIGINT, 130),
         ("result.write_record", signal.SIGTERM, 143),
-        ("prepare.read_table", signal.SIGTERM, 143),
+        pytest.param("prepare.read_table", signal.SIGTERM, 143, marks=pytest.mark.nightly),
     ],
 )
 def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when, by, ends):

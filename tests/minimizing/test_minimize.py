@@ -570,6 +570,7 @@ RIDGES = {
 
 
 @pytest.mark.parametrize("name", RIDGES)
+@pytest.mark.always(3)
 def test_a_saddle_is_left_along_its_negative_curvature(name):
     f, start, least = RIDGES[name]
     run = st.minimize(f, start)
@@ -623,6 +624,7 @@ def test_a_saddle_is_found_in_any_unit(unit, start):
 
 
 @pytest.mark.parametrize("direction", [None, "l-bfgs", "plain"])
+@pytest.mark.always(2)
 def test_no_point_beside_a_degenerate_saddle_is_called_a_minimum(direction):
     # At 0 the curvature along y is 0, and 1e-15 away it is positive, and tiny.
     for start in np.random.default_rng(0).normal(size=(6, 2)) * 2:

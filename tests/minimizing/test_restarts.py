@@ -32,6 +32,7 @@ def test_parallel_runs_equal_single_ones():
 
 
 @pytest.mark.parametrize("rule", [{"step": 0.01}, {"step": lambda k: 0.01 / (1 + k)}, {"direction": "plain"}])
+@pytest.mark.always(2)
 def test_parallel_runs_by_other_rules_equal_single_ones(rule):
     run = st.minimize(himmelblau, (0, 0), restarts=4, rng=1, iterations=60, **rule)
     for lane in run.runs:

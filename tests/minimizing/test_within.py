@@ -207,6 +207,7 @@ def test_momentum_is_projected_after_each_step():
 
 
 @pytest.mark.parametrize("how", [{"step": 0.1, "tolerance": 1e-9}, {"direction": "plain"}, {"step": "armijo"}])
+@pytest.mark.always(2)
 def test_other_rules_converge_to_the_same_minimum(how):
     f, *_ = quadratic(6)
     best = st.minimize(f, np.full(6, 1 / 6), within=st.sets.Simplex())

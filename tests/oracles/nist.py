@@ -46,3 +46,10 @@ class NonLinear:
         """Return how many digits of the worst parameter are right, out of the 11 that are certified."""
         error = np.abs(np.asarray(estimate, float) - self.certified) / np.abs(self.certified)
         return float(np.min(np.clip(-np.log10(np.maximum(error, 10.0**-LARGEST)), 0, LARGEST)))
+
+
+def sets(always, names=NonLinear.names):
+    """Return names of sets as parameters of a test: those in `always` run with every other test, the others nightly."""
+    import pytest
+
+    return [name if name in always else pytest.param(name, marks=pytest.mark.nightly) for name in names]

@@ -159,7 +159,7 @@ def test_the_limit_is_a_part_of_memory_or_the_number_given():
     assert in_units(999) == "999 bytes"
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_an_interrupt_while_a_file_is_unpacked_ends_the_command(by, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("t.csv", b"a,b\n" + b"1,2\n" * 10_000_000)
