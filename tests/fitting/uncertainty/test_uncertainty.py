@@ -322,7 +322,6 @@ class TestFitsWithoutErrors:
             (lambda: linear("squared", penalty=st.penalties.L1(0.01)), "L1 penalty sets parameters to exactly 0"),
             (lambda: linear("squared", penalty=lambda w: (w**4).sum()), "function of your own"),
             (lambda: st.fit(st.models.Linear(), X, Z, loss="absolute"), "absolute loss has kinks"),
-            (lambda: st.fit(st.models.SVM(), X, TARGETS["log loss"]), "hinge loss has kinks"),
             (lambda: st.fit(st.models.Logistic(), X[:, 0], X[:, 0] > 0), "no finite minimum"),
             (lambda: st.fit(lambda x, a, b, c: decay(x, a, b, c), CURVE_X[:3], CURVE_Y[:3]), "3 rows leave nothing"),
             (lambda: linear("squared", sample_weight=np.full(N, 0.01)), 'weights="precision"'),
