@@ -9,6 +9,9 @@ import signal
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1")
 
+# A lowered program need not tell which lines of Python it comes from.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+
 # Each core has a worker already: further threads of BLAS would only wait for one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -24,6 +27,35 @@ from steepest.derivatives.compiled import forget
 # look at what was imported.
 gc.freeze()
 gc.set_threshold(50_000, 20, 20)
+
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave all but a few cases of a sweep that is marked ``always(n)`` to the nightly run, and so the gallery.
+
+    `make docs` runs the code of the gallery, too.
+    """
+    sweeps = {}
+    for item in items:
+        if item.path.name == "gallery.md":
+            item.add_marker("nightly")
+        if item.get_closest_marker("always") and not item.get_closest_marker("nightly"):
+            sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in sweeps.values():
+        (count,) = cases[0].get_closest_marker("always").args
+        # Multiples of the golden ratio are spread evenly, and skip no value of one of several parameters.
+        order = sorted(range(len(cases)), key=lambda k: k * GOLDEN % 1)
+        for k in order[count:]:
+            cases[k].add_marker("nightly")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """Freeze what the collected tests have imported: else each full collection of garbage looks at it, for 0.3 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

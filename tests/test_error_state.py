@@ -76,6 +76,7 @@ def of_run(run):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.always(4)
 def test_no_setting_changes_a_descent(name):
     f, start = FUNCTIONS[name]
     # One rule for each function, so that few are compiled; between them they go through all rules.
@@ -131,6 +132,7 @@ def test_no_setting_changes_a_derivative():
     ],
     ids=["extreme columns", "lasso", "poisson", "diverges", "stream", "function", "kernel"],
 )
+@pytest.mark.always(3)
 def test_no_setting_changes_a_fit(fitted):
     def call():
         fit = fitted()

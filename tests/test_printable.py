@@ -52,6 +52,7 @@ def test_letters_of_all_writings_stay():
 
 
 @pytest.mark.parametrize("name", EVIL.values(), ids=EVIL)
+@pytest.mark.always(3)
 def test_names_of_columns_and_labels_in_a_fit(name, tmp_path):
     table = {name: NUMBERS[0], "dull": np.ones(60), "y": np.where(NUMBERS[0] + NUMBERS[1] > 0, name, "b")}
     fit = st.fit_table(table, "y")
@@ -67,6 +68,7 @@ def test_names_of_columns_and_labels_in_a_fit(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", EVIL.values(), ids=EVIL)
+@pytest.mark.always(3)
 def test_names_in_messages(name):
     with pytest.raises(TableError) as refusal:
         st.fit_table({name: ["1", "2", "x"], "y": [1.0, 2.0, 3.0]}, name, task="regression")
@@ -95,6 +97,7 @@ def test_names_in_the_progress(name, capsys):
 
 
 @pytest.mark.parametrize("name", EVIL.values(), ids=EVIL)
+@pytest.mark.always(3)
 def test_names_in_pictures(name):
     race = st.race(lambda x: x**2, 1.0, {name: 0.1, "b": 0.2}, iterations=2)
     race.runs[name].title = name

@@ -1,19 +1,33 @@
 """`steepest report` and `steepest compare` as users call them, and what they refuse in one line."""
 
+import shutil
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from tests.inspection.report.pages import read
 
+from steepest.cli import main
+
 VALLEY = ("minimize", "(1-x)**2 + 100*(y-x**2)**2", "--start=-1.2,1")
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Save two runs, and return the folder that holds theirs."""
+    folder = tmp_path_factory.mktemp("runs")
+    for words in (["--out", "auto"], ["--learning-rate", "0.001", "--iterations", "50", "--out", "slow"]):
+        with chdir(folder), pytest.raises(SystemExit) as ended:
+            main([*VALLEY, *words])
+        assert ended.value.code == 0
+    return folder
+
+
 @pytest.fixture
-def kept(run):
-    """Save two runs, and return their folders."""
-    assert run(*VALLEY, "--out", "runs/auto")[0] == 0
-    assert run(*VALLEY, "--learning-rate", 0.001, "--iterations", 50, "--out", "runs/slow")[0] == 0
+def kept(run, runs):
+    """Return the folders of two saved runs, copied into the empty folder."""
+    shutil.copytree(runs, "runs")
     return Path("runs/auto"), Path("runs/slow")
 
 

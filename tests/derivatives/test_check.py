@@ -12,7 +12,7 @@ import steepest as st
 from steepest.derivatives.check import Verdict
 
 # How many gradients every test run tries.
-OFTEN = 100
+OFTEN = 60
 SLIPS = ("sign", "factor 2", "factor 1/2", "factor n", "permutation", "all coordinates moved at once", None)
 
 
@@ -47,8 +47,8 @@ def plain(f, gradient, x, rng):
 def cases(count, manners, seed):
     """Yield functions with exact gradients at generic points, changed in each of these manners in turn."""
     rng = np.random.default_rng(seed)
-    # Each function is compiled, so that few cases are of a quarter of the functions, and in all manners.
-    functions = STANDARD if count > OFTEN else STANDARD[::4]
+    # Each function is compiled, so that few cases are of an eighth of the functions, and in all manners.
+    functions = STANDARD if count > OFTEN else STANDARD[::8]
     k = found = 0
     while found < count:
         standard, manner = functions[k % len(functions)], manners[(k // len(functions)) % len(manners)]

@@ -78,22 +78,22 @@ except RuntimeError as error:
 REFUSED = "RuntimeError: this process was forked after its parent had used JAX"
 
 
-def said_by(script):
-    """Return what each child of a script printed, by its name; a process that hangs fails the test."""
-    child = subprocess.run([sys.executable, "-c", FORK + script], text=True, capture_output=True, timeout=300)
+@pytest.fixture(scope="module")
+def said():
+    """Return what each child of one process printed, by its name; a process that hangs fails the test."""
+    script = FORK + BEFORE + AFTER
+    child = subprocess.run([sys.executable, "-c", script], text=True, capture_output=True, timeout=300)
     assert child.returncode == 0, child.stderr
     return dict(line.split(" -> ") for line in child.stdout.splitlines())
 
 
-def test_a_fork_before_the_first_descent_works_and_its_own_child_is_refused():
-    said = said_by(BEFORE)
-    assert said.pop("child") == "[1.0, 1.0]"
-    assert set(said) == {"grandchild", "own"}
-    assert all(line.startswith(REFUSED) and '"spawn"' in line for line in said.values())
+def test_a_fork_before_the_first_descent_works_and_its_own_child_is_refused(said):
+    assert said["child"] == "[1.0, 1.0]"
+    assert all(said[name].startswith(REFUSED) and '"spawn"' in said[name] for name in ("grandchild", "own"))
 
 
-def test_a_fork_after_a_fit_refuses_all_that_needs_compiled_code():
-    said = said_by(AFTER)
+def test_a_fork_after_a_fit_refuses_all_that_needs_compiled_code(said):
+    said = {name: line for name, line in said.items() if name not in ("child", "grandchild", "own")}
     # JAX serves neither small least squares, nor predictions of a linear model, nor difference quotients.
     assert [said.pop(name) for name in ("least squares", "predict", "quotient")] == ["converged", "True", "3.0"]
     assert len(said) == 13

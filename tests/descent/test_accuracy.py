@@ -15,6 +15,7 @@ SOLVED = [
 
 
 @pytest.mark.parametrize("name", SOLVED)
+@pytest.mark.always(5)
 def test_published_minima_to_rounding(name):
     case = BY_NAME[name]
     run = st.minimize(case.f, tuple(case.start) if case.scalars else np.array(case.start, float))

@@ -79,6 +79,7 @@ def test_at_the_edge_of_the_domain():
 
 @pytest.mark.parametrize("direction", directions.NAMED)
 @pytest.mark.parametrize("step", [0.01, "armijo", "wolfe", "strong-wolfe", "exact"])
+@pytest.mark.always(26)
 def test_every_rule_stays_inside_or_is_refused(direction, step):
     def valley(x):
         return (1 - x[0]) ** 2 + 10 * (x[1] - x[0] ** 2) ** 2

@@ -35,6 +35,7 @@ FALLING = {
 
 
 @pytest.mark.parametrize(("f", "start"), cases(FALLING, 5))
+@pytest.mark.always(3)
 def test_a_value_that_falls_without_end_is_unbounded(f, start):
     run = st.minimize(f, start)
     assert (run.outcome, run.success) == ("unbounded", False), run.message
@@ -190,6 +191,7 @@ NOISY = {
 
 
 @pytest.mark.parametrize(("f", "start", "minimiser", "level"), cases(NOISY, 8))
+@pytest.mark.always(4)
 def test_noise_ends_a_descent_and_widens_its_error(f, start, minimiser, level):
     run = st.minimize(f, start)
     assert run.outcome == "converged", run.message

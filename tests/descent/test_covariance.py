@@ -38,6 +38,7 @@ def by_values(m, s):
     ],
     ids=["traced", "maximised", "values", "own gradient"],
 )  # fmt: skip
+@pytest.mark.always(2)
 def test_a_normal_likelihood(run, kind, digits):
     run = run()
     assert kind in (None, run.kind)
@@ -178,6 +179,7 @@ def refuses(v):
         (refuses, 1.0, 2 * 1.69**2),
     ],
 )
+@pytest.mark.always(2)
 def test_an_error_that_reaches_the_edge_of_the_domain(f, start, variance):
     np.testing.assert_allclose(np.ravel(st.minimize(f, start).covariance), [variance], rtol=1e-4)
 

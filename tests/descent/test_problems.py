@@ -132,6 +132,7 @@ DESCENDED = ["helical_valley", "beale", "powell_singular", "brown_dennis", "quad
 
 
 @pytest.mark.parametrize("name", DESCENDED)
+@pytest.mark.always(3)
 def test_solved_in_its_own_units_and_in_others(name):
     for problem in (PROBLEMS[name], PROBLEMS[name].through_other_units()):
         run = st.minimize(problem.objective, problem.x0)

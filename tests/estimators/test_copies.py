@@ -58,6 +58,7 @@ def answer(estimator):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.always(4)
 def test_copies_continue_as_the_original_does(kind):
     make, rows, y = KINDS[kind]
     original = learn(make(), rows, PARTS[:1], y)

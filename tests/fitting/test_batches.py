@@ -61,6 +61,7 @@ def saga(A, y, size, epochs):
 
 
 @pytest.mark.parametrize("size", [1, 7, 32])
+@pytest.mark.always(2)
 def test_its_epochs_are_saga(size):
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((100, 3)), rng.standard_normal(100)

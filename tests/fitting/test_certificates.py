@@ -84,6 +84,7 @@ def test_no_certificate_of_random_problems_lies_below_the_truth():
     "penalty", [None, st.penalties.L2(1e-2), st.penalties.L1(1e-2), st.penalties.ElasticNet(1e-2, 1)]
 )
 @pytest.mark.parametrize("loss", ["squared", "log loss", "poisson"])
+@pytest.mark.always(5)
 def test_a_fit_stops_by_its_certificate_and_meets_its_tolerance(loss, penalty):
     rng = np.random.default_rng(11)
     X = rng.standard_normal((80, 4)) * [1, 10, 1, 1] + [0, 1e4, 5, 1]

@@ -46,6 +46,7 @@ def fitted(X, y, **words):
 class TestColumnsAndRows:
     X, z = numbers()
 
+    @pytest.mark.always(15)
     def test_columns_without_news(self, loss, penalty):
         y, words = targets(loss, self.z), {"loss": loss, "penalty": penalty, "tolerance": 1e-9}
         X = self.X.copy()
@@ -103,6 +104,7 @@ class TestColumnsAndRows:
 @pytest.mark.parametrize("unit", [1e12, 1e-12])
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("loss", WITH_UNITS)
+@pytest.mark.always(18)
 def test_targets_of_any_size(loss, penalty, unit):
     X, z = numbers()
     y = targets(loss, z)
@@ -246,6 +248,7 @@ class TestBadInput:
         assert fit.nit < 100
 
     @pytest.mark.parametrize("penalty", [L1(0.1), L2(0.1)], ids=str)
+    @pytest.mark.always(1)
     def test_a_class_that_every_row_has(self, penalty):
         """The penalty leaves the intercepts free, and they grow without bound."""
         fit = st.fit(st.models.Multinomial(2), self.X, 0 * self.y, penalty=penalty)

@@ -114,6 +114,7 @@ class TestPeers:
 class TestPasses:
     @pytest.mark.parametrize("rescale", ["auto", "scale"])
     @pytest.mark.parametrize("strength", [1e-6, 1e-3, 1])
+    @pytest.mark.always(3)
     def test_breast_cancer_in_raw_units(self, strength, rescale):
         X, y = load_breast_cancer(return_X_y=True)
         fit = st.fit(LOGISTIC, X, y, penalty=st.penalties.L2(strength), rescale=rescale)
@@ -213,6 +214,7 @@ sys.exit(fit.outcome)
 class TestPowersOfTwo:
     @pytest.mark.parametrize("loss", ["squared", "log loss", "poisson"])
     @pytest.mark.parametrize("rescale", ["scale", "whiten"])
+    @pytest.mark.always(3)
     def test_units_a_power_of_two_apart_change_no_bit(self, table, loss, rescale):
         X, targets = table
         units = 2.0 ** np.array([7, -12, 20, -3])

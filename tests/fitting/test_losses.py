@@ -120,6 +120,7 @@ class TestRegression:
         assert fit.certificate.kind == "certified"
 
     @pytest.mark.parametrize("level", [0.25, 0.5])
+    @pytest.mark.always(1)
     def test_quantiles_as_scikit_learn_has_them(self, tables, level):
         X, y = tables["diabetes"]
         peer = QuantileRegressor(quantile=level, alpha=0, solver="highs").fit(X, y)

@@ -33,6 +33,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.always(3)
 def test_the_slopes_are_0_at_the_minimum(name):
     model, y, slope = CASES[name]
     fit = st.fit(model, TEXT, y, penalty=st.penalties.L2(LAM))

@@ -113,14 +113,15 @@ def test_targets_of_other_size_give_the_same_fit(power):
 
 
 SCALED = {
+    "epsilon-insensitive": lambda unit: st.losses.EpsilonInsensitive(unit / 8),
     "absolute": lambda unit: "absolute",
     "quantile": lambda unit: st.losses.Quantile(0.8),
     "huber": st.losses.Huber,
-    "epsilon-insensitive": lambda unit: st.losses.EpsilonInsensitive(unit / 8),
 }
 
 
 @pytest.mark.parametrize("loss", SCALED)
+@pytest.mark.always(2)
 def test_other_losses_follow_the_unit_of_the_targets(loss):
     """Losses of the first and second degree in (z, y), with their parameter in the unit of y."""
     known = fitted(ROWS, loss=SCALED[loss](1.0))
@@ -161,6 +162,7 @@ def test_single_precision_that_loses_a_column_is_refused(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", ["squared", "absolute"])
+@pytest.mark.always(3)
 def test_a_row_without_weight_changes_nothing(kind, loss):
     weight, known = np.append(0.0, np.ones(50)), fitted(KINDS[kind](ROWS), loss=loss)
     for features, target in (([1e280, 1.0, 1.0], 0.0), ([1.0, 1.0, 1.0], 1e200), ([1.0, 1e-280, -1e280], 1e-300)):

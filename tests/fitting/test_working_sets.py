@@ -42,6 +42,7 @@ def on_sets(monkeypatch, *arguments, **words):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.always(12)
 def test_the_minimum_is_that_of_proximal_newton(monkeypatch, target, penalty):
     model, y, words = TARGETS[target]
     words = {**words, "penalty": PENALTIES[penalty], "rescale": "scale"}

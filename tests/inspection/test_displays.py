@@ -367,6 +367,7 @@ def test_line_refuses_what_is_no_line():
 
 
 @pytest.mark.parametrize("model", ["linear", "svm"])
+@pytest.mark.always(1)
 def test_a_fit_of_three_classes_is_drawn_as_its_descent(model):
     x = np.linspace(-1, 1, 30)
     label = np.repeat(["low", "middle", "high"], 10).tolist()

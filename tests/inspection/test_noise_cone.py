@@ -66,6 +66,7 @@ def test_rows_are_numbered_as_they_were_given_whatever_the_order_of_the_batches(
 
 
 @pytest.mark.parametrize("model", ["classes", "tree of parameters", "absolute"])
+@pytest.mark.always(2)
 def test_the_mean_over_all_batches_is_the_gradient_of_all_rows(model):
     import jax.numpy as jnp
 

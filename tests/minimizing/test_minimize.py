@@ -118,6 +118,7 @@ class TestOptax:
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
 
     @pytest.mark.parametrize("engine", ["eager", "differences"])
+    @pytest.mark.always(10)
     def test_python_loop_follows_it_too(self, rule, engine):
         direction, theirs = RULES[rule]
         run = st.minimize(ENGINES[engine], self.start, direction=direction, step=0.001, iterations=15)
@@ -125,6 +126,7 @@ class TestOptax:
         tolerance = 1e-12 if engine == "eager" else 1e-6
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 15), rtol=tolerance, atol=tolerance)
 
+    @pytest.mark.always(3)
     def test_transformation_itself_is_a_rule(self, rule):
         theirs = RULES[rule][1]
         run = st.minimize(rosenbrock, self.start, step=theirs, iterations=40)
@@ -192,6 +194,7 @@ SEARCHED = [(rule, engine) for rule in BY_TRIAL for engine in ENGINES if engine 
 
 
 @pytest.mark.parametrize(("rule", "engine"), SEARCHED, ids=str)
+@pytest.mark.always(5)
 def test_searches_find_the_minimum_of_rosenbrock(rule, engine):
     run = st.minimize(ENGINES[engine], (-1.2, 1.0), tolerance=1e-5, iterations=20_000, **rule)
     assert run.outcome is Outcome.CONVERGED, run.message
@@ -567,6 +570,7 @@ RIDGES = {
 
 
 @pytest.mark.parametrize("name", RIDGES)
+@pytest.mark.always(3)
 def test_a_saddle_is_left_along_its_negative_curvature(name):
     f, start, least = RIDGES[name]
     run = st.minimize(f, start)
@@ -612,6 +616,7 @@ def test_a_saddle_is_left_inside_the_box():
 
 @pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
 @pytest.mark.parametrize("start", [0.0, 1e-9])
+@pytest.mark.always(3)
 def test_a_saddle_is_found_in_any_unit(unit, start):
     run = st.minimize(lambda x, y: (x - 1) ** 2 - (unit * y) ** 2 + (unit * y) ** 4, (3.0, start))
     assert run.success, run.message
@@ -619,6 +624,7 @@ def test_a_saddle_is_found_in_any_unit(unit, start):
 
 
 @pytest.mark.parametrize("direction", [None, "l-bfgs", "plain"])
+@pytest.mark.always(2)
 def test_no_point_beside_a_degenerate_saddle_is_called_a_minimum(direction):
     # At 0 the curvature along y is 0, and 1e-15 away it is positive, and tiny.
     for start in np.random.default_rng(0).normal(size=(6, 2)) * 2:
@@ -641,6 +647,7 @@ DEGENERATE = [(lambda x: x**3, 1.0), (lambda x, y: x**2 + y**3, (1.0, 1.0)), (la
 
 @pytest.mark.parametrize("case", range(len(DEGENERATE)))
 @pytest.mark.parametrize("rule", [{}, {"step": "armijo", "tolerance": 1e-3}], ids=str)
+@pytest.mark.always(3)
 def test_a_flat_part_of_an_unbounded_function_is_no_minimum(case, rule):
     run = st.minimize(*DEGENERATE[case], **rule)
     assert run.outcome in (Outcome.UNBOUNDED, Outcome.SADDLE), run.message

@@ -37,6 +37,7 @@ def rosenbrock(x):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 20])
+@pytest.mark.always(2)
 def test_the_answer_is_as_near_as_the_noise_allows(size):
     for level, multiplies in itertools.product(LEVELS, (False, True)):
         if multiplies and level >= 0.1:
@@ -293,6 +294,7 @@ RARE = {
 
 @pytest.mark.parametrize("noise", RARE)
 @pytest.mark.parametrize("share", [0.3, 0.1, 0.05, 0.02])
+@pytest.mark.always(4)
 def test_rare_noise_is_not_called_converged_at_another_point(noise, share):
     """Most calls return the exact value, so that repeated calls at one point seldom differ."""
     for seed, (f, start, best) in itertools.product(
@@ -358,6 +360,7 @@ def test_one_odd_value_is_found_by_a_second_call_at_its_point(call):
 
 @pytest.mark.parametrize("options", [{}, {"direction": "adam", "step": 0.1}, {"step": "armijo"}], ids=str)
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.always(6)
 def test_noise_of_two_values_is_not_taken_for_none(seed, options):
     # Half of all pairs of values agree.
     draws, calls = np.random.default_rng(seed), [0]

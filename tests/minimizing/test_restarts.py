@@ -32,6 +32,7 @@ def test_parallel_runs_equal_single_ones():
 
 
 @pytest.mark.parametrize("rule", [{"step": 0.01}, {"step": lambda k: 0.01 / (1 + k)}, {"direction": "plain"}])
+@pytest.mark.always(2)
 def test_parallel_runs_by_other_rules_equal_single_ones(rule):
     run = st.minimize(himmelblau, (0, 0), restarts=4, rng=1, iterations=60, **rule)
     for lane in run.runs:
@@ -172,6 +173,7 @@ def slow(x, y=0.0):
 """
 
 
+@pytest.mark.nightly
 def test_a_race_ends_with_the_rule_that_was_interrupted():
     code, out, err = interrupted(
         SLOW + "race = st.race(slow, 0.0, {'a': 1e-3, 'b': 1e-4, 'c': 1e-5}, iterations=2000)\n"
@@ -181,6 +183,7 @@ def test_a_race_ends_with_the_rule_that_was_interrupted():
     assert out.split("\n")[0] == "['a'] interrupted"
 
 
+@pytest.mark.nightly
 def test_a_map_of_basins_says_that_it_was_interrupted():
     code, out, err = interrupted(
         SLOW + "found = st.basins(lambda x: slow(x[0], x[1]), ((-9, 9), (-9, 9)), size=40)\n"

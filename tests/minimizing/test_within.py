@@ -64,6 +64,7 @@ def by_scipy(name, one, f, slope, n):
 
 @pytest.mark.parametrize("n", [2, 12, 60])
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.always(8)
 def test_minima_of_quadratics_satisfy_the_conditions_and_agree_with_slsqp(name, n):
     if name == "affine" and n != 12:
         return
@@ -184,6 +185,7 @@ def test_given_rules_do_not_leave_a_saddle_and_say_so():
 
 
 @pytest.mark.parametrize("name", ["simplex", "ball", "half-space", "sum ball"])
+@pytest.mark.always(2)
 def test_fixed_steps_are_projected(name):
     one, x = problem(name, 5)
     f, C, m = quadratic(5)
@@ -205,6 +207,7 @@ def test_momentum_is_projected_after_each_step():
 
 
 @pytest.mark.parametrize("how", [{"step": 0.1, "tolerance": 1e-9}, {"direction": "plain"}, {"step": "armijo"}])
+@pytest.mark.always(2)
 def test_other_rules_converge_to_the_same_minimum(how):
     f, *_ = quadratic(6)
     best = st.minimize(f, np.full(6, 1 / 6), within=st.sets.Simplex())
@@ -229,6 +232,7 @@ def plain(f, one, seen):
 
 
 @pytest.mark.parametrize("name", SETS)
+@pytest.mark.always(3)
 def test_differences_stay_in_the_set(name):
     one, start = problem(name, 5)
     f, *_ = quadratic(5)
@@ -459,6 +463,7 @@ def solved(M, b):
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.always(3)
 def test_the_gap_within_equations_covers_the_rounding_of_the_point(seed):
     draws = np.random.default_rng(seed)
     a, t, h = draws.standard_normal(4), 10 * draws.standard_normal(4), 10 ** draws.uniform(-2, 2, 4)

@@ -1,5 +1,7 @@
-"""The notebooks in `examples`: each is small, without outputs, and runs. `make browser` runs those that take longer."""
+"""The notebooks in `examples`: each is small, without outputs, and runs: those that take longer, nightly."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -35,3 +37,21 @@ def test_it_runs(tmp_path):
     assert all(part in said for part in ("diverged: ", "0.08", "completed: 40 iterations", "converged (audited)"))
     assert sum("application/vnd.jupyter.widget-view+json" in output.data for output in shown) == 1
     assert len(nbformat.writes(book)) < 500_000
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("function", "converged (audited)"), ("table", "converged (certified)"), ("tree", "restart")],
+)
+def test_it_runs_as_users_execute_it(name, words, tmp_path):
+    copy = tmp_path / f"{name}.ipynb"
+    copy.write_bytes(next(book for book in BOOKS if book.stem == name).read_bytes())
+    command = [sys.executable, "-c", "from nbclient.cli import main; main()", "--inplace", "--timeout=300", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    book = nbformat.read(copy, 4)
+    shown = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert words in " ".join(output.get("data", {}).get("text/plain", "") for output in shown)
+    assert sum("image/png" in output.get("data", {}).get("text/html", "") for output in shown) >= 1
+    assert copy.stat().st_size < 500_000

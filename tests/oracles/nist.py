@@ -17,7 +17,10 @@ def _sets():
 
 
 class NonLinear:
-    """One of the 27 sets; `predict` is its model as a plain NumPy function of x and its parameters."""
+    """One of the 27 sets; `predict` is its model as a plain NumPy function of x and its parameters.
+
+    `deviations` are the certified standard deviations of the parameters.
+    """
 
     names = tuple(_sets())
 
@@ -25,6 +28,7 @@ class NonLinear:
         record = _sets()[name]
         self.name, self.level, self.model, self.rss = name, record["level"], record["model"], record["rss"]
         self.starts, self.certified = np.array(record["starts"]), np.array(record["certified"])
+        self.deviations = np.array(record["deviations"])
         rows = np.array(record["rows"])
         self.y, self.x = rows[:, 0], rows[:, 1] if rows.shape[1] == 2 else rows[:, 1:]
         if name == "Nelson":

@@ -87,6 +87,7 @@ RAYS = {
 
 
 @pytest.mark.parametrize("name", RAYS)
+@pytest.mark.always(3)
 def test_exact_search_finds_the_minimum_along_the_ray(name):
     f, start = RAYS[name]
     run = st.minimize(f, start, direction="plain", step="exact", iterations=1)
@@ -156,8 +157,11 @@ PAIRS = [(way, size) for way in DIRECTIONS for size in SIZES if way in FEW.get(s
 
 
 def core(way, size):
-    """Tell whether a pair stands in the row of the direction, or in the column of a size, that all are tried with."""
-    return way == "plain" or size == "armijo" or (size == "constant" and way != "l-bfgs")
+    """Tell whether a pair stands in the row of the direction, or in the column of the size, that all are tried with.
+
+    The path of each direction with a constant size is that of optax, which another test tells.
+    """
+    return way == "plain" or size == "armijo"
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,12 @@ def test_a_file_that_unpacks_to_more_than_the_limit_is_refused(name, tmp_path):
 
 
 def test_what_unpacking_costs_is_bounded_by_the_limit(tmp_path, monkeypatch):
-    # 100 MB, in a file of 100 kB.
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 25_000_000, 1))
+    # 20 MB, in a file of 90 kB.
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 5_000_000, 1))
     given = []
     real = csv_files.ByteCount.add
+    # The frames of this test hold the file, so that the wait for its release lasts as long as it may.
+    monkeypatch.setattr(csv_files, "PATIENCE", 0.5)
     monkeypatch.setattr(csv_files.ByteCount, "add", lambda self, size: (given.append(size), real(self, size)))
     with pytest.raises(TableError, match="more than 3 MB"):
         read_table(tmp_path / "t.csv.gz", 3_000_000)
@@ -100,14 +102,15 @@ def test_texts_keep_their_types_and_values(kind, tmp_path):
 
 
 @pytest.mark.parametrize("error", [MemoryError, pa.ArrowMemoryError])
-@pytest.mark.parametrize("name", ["t.csv", "equal.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
 def test_too_little_memory_is_said_in_one_line(name, error, tmp_path, monkeypatch, capsys):
     def fail(*given, **__):
         # Unlike pyarrow's, a frame of Python in the traceback would hold the file.
         del given
         raise error("malloc of size 99 failed")
 
-    BOMBS[name](tmp_path / name)
+    write = pa.csv.write_csv if name == "t.csv" else pq.write_table
+    write(pa.table({"a": [1, 2], "b": [3, 4]}), tmp_path / name)
     monkeypatch.setattr("pyarrow.csv.read_csv", fail)
     monkeypatch.setattr("pyarrow.parquet.ParquetFile", fail)
     with pytest.raises(SystemExit) as exit_:
@@ -156,7 +159,7 @@ def test_the_limit_is_a_part_of_memory_or_the_number_given():
     assert in_units(999) == "999 bytes"
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)])
 def test_an_interrupt_while_a_file_is_unpacked_ends_the_command(by, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("t.csv", b"a,b\n" + b"1,2\n" * 10_000_000)

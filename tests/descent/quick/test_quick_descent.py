@@ -46,6 +46,7 @@ NAMES = ("himmelblau", "rosenbrock_of_scalars", "brown_badly_scaled", "extended_
 
 
 @pytest.mark.parametrize("case", [case for case in STANDARD if case.name in NAMES], ids=lambda case: case.name)
+@pytest.mark.always(2)
 def test_a_quick_descent_is_the_usual_one(case, quickly):
     def run():
         return st.minimize(case.f, case.start)

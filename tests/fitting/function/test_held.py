@@ -256,6 +256,7 @@ class TestOtherSolvers:
         assert (fit.at_bound, fit.outcome) == ({"b": "high"}, "converged")
 
     @pytest.mark.parametrize("rule", [{}, {"direction": "adam", "step": 0.03}, {"direction": "momentum", "step": 0.02}])
+    @pytest.mark.always(2)
     def test_updates_on_batches_are_projected(self, rule):
         exact = st.fit(decay, X, Y, bounds={"b": (None, 1)}, fixed={"c": 0.3})
         fit = st.fit(decay, X, Y, batch_size=16, epochs=80, bounds={"b": (None, 1)}, fixed={"c": 0.3}, rng=0, **rule)

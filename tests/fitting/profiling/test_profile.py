@@ -101,7 +101,7 @@ def test_the_interval_of_an_exponential_mean_ends_at_the_roots_of_the_sum_of_squ
     np.testing.assert_allclose(profile(fit)["k"], ends, rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", sets(("Misra1a", "Thurber"), ("Misra1a", "DanWood", "BoxBOD", "Thurber")))
+@pytest.mark.parametrize("name", sets(("Thurber",), ("Misra1a", "DanWood", "BoxBOD", "Thurber")))
 def test_the_intervals_of_curves_are_those_of_lmfit(name):
     data = NonLinear(name)
     found = profile(st.fit(data.predict, data.x, data.y, start=data.starts[1]))

@@ -168,6 +168,7 @@ def predicted(text, row):
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("splits", ["one", "all"])
 @pytest.mark.parametrize("leaves", ["constant", "linear"])
+@pytest.mark.always(4)
 def test_the_exact_text_of_a_fit_predicts_every_row(splits, leaves, gaps):
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(300, 3)), columns=["age", "is at most 5", "income"])

@@ -33,6 +33,7 @@ def new_fit(name, **how):
 
 
 @pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.always(2)
 def test_the_band_of_a_model_is_that_of_statsmodels(name):
     found = fit_of(name).predict(NEW, interval="confidence")
     np.testing.assert_allclose(np.asarray(found), ORACLE["statsmodels"][name]["band"], rtol=1e-7)
@@ -47,6 +48,7 @@ def test_the_band_of_new_rows_is_that_of_statsmodels():
 
 @pytest.mark.parametrize("model", [st.models.Linear(), lambda x, m, b: m * x + b])
 @pytest.mark.parametrize("level", [0.5, 0.99])
+@pytest.mark.always(2)
 def test_the_bands_of_a_line_are_the_textbook_ones(model, level):
     fit, line = st.fit(model, LINE_X, LINE_Y), stats.linregress(LINE_X, LINE_Y)
     at = np.array([-5.0, 0.3, 1.5, 40.0])

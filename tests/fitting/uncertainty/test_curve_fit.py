@@ -22,6 +22,7 @@ def slopes(x, a, b, c):
 
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 @pytest.mark.parametrize("sigma", [None, 0.3, SIGMA, CORRELATED], ids=["none", "number", "each", "matrix"])
+@pytest.mark.always(4)
 def test_parameters_and_covariance(sigma, absolute_sigma):
     found = st.curve_fit(decay, X, Y, sigma=sigma, absolute_sigma=absolute_sigma)
     exact = {"jac": slopes, "ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15}

@@ -32,6 +32,7 @@ def new_fit(name="linear", **how):
 
 
 @pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.always(2)
 def test_a_summary_has_the_numbers_of_statsmodels(name):
     theirs, frame = ORACLE["statsmodels"][name], fit_of(name).summary().to_frame()
     assert list(frame.index) == ["coef[0]", "coef[1]", "intercept"]

@@ -30,6 +30,8 @@ MODELS = {
     "gamma": st.models.Gamma(),
     "huber": st.models.Linear(),
 }
+# Each loss costs a compilation in each test.
+LOSSES = [pytest.param(loss, marks=pytest.mark.nightly if loss in ("poisson", "huber") else ()) for loss in MODELS]
 COUNTS = RNG.integers(1, 4, N).astype(float)
 REPEATED = np.repeat(np.arange(N), COUNTS.astype(int))
 CURVE_X = np.linspace(0, 3, 30)
@@ -61,14 +63,14 @@ def close(found, wanted, rtol=1e-8):
 
 class TestProperties:
     @pytest.mark.parametrize("robust", [False, "HC0", "HC1", "HC2", "HC3"])
-    @pytest.mark.parametrize("loss", MODELS)
+    @pytest.mark.parametrize("loss", LOSSES)
     def test_a_weight_counts_as_so_many_rows(self, loss, robust):
         by_weight = linear(loss, sample_weight=COUNTS).uncertainty(robust)
         by_rows = linear(loss, REPEATED).uncertainty(robust)
         close(by_weight.covariance, by_rows.covariance)
         assert by_weight.degrees == pytest.approx(by_rows.degrees)
 
-    @pytest.mark.parametrize("loss", MODELS)
+    @pytest.mark.parametrize("loss", LOSSES)
     def test_a_function_has_the_errors_of_the_linear_model(self, loss):
         fit = st.fit(plane, X, TARGETS[loss], start=[0, 0, 0], loss=loss, sample_weight=COUNTS)
         # From coefficients and intercept to the parameters of the function.
@@ -77,7 +79,7 @@ class TestProperties:
             wanted = linear(loss, sample_weight=COUNTS).uncertainty(**options).covariance
             close(fit.uncertainty(**options).covariance, T @ wanted @ T.T, 1e-6)
 
-    @pytest.mark.parametrize("loss", MODELS)
+    @pytest.mark.parametrize("loss", LOSSES)
     def test_units_of_columns_are_those_of_their_errors(self, loss):
         base = linear(loss)
         other = st.fit(base.model, X * [1e-6, 1e8], TARGETS[loss], loss=loss)
@@ -318,11 +320,8 @@ class TestFitsWithoutErrors:
         ("fit", "why"),
         [
             (lambda: linear("squared", penalty=st.penalties.L1(0.01)), "L1 penalty sets parameters to exactly 0"),
-            (lambda: linear("squared", penalty=st.penalties.ElasticNet(0.01, 0.1)), "L1 penalty"),
             (lambda: linear("squared", penalty=lambda w: (w**4).sum()), "function of your own"),
             (lambda: st.fit(st.models.Linear(), X, Z, loss="absolute"), "absolute loss has kinks"),
-            (lambda: st.fit(st.models.Linear(), X, Z, loss="quantile"), "quantile loss has kinks"),
-            (lambda: st.fit(st.models.SVM(), X, TARGETS["log loss"]), "hinge loss has kinks"),
             (lambda: st.fit(st.models.Logistic(), X[:, 0], X[:, 0] > 0), "no finite minimum"),
             (lambda: st.fit(lambda x, a, b, c: decay(x, a, b, c), CURVE_X[:3], CURVE_Y[:3]), "3 rows leave nothing"),
             (lambda: linear("squared", sample_weight=np.full(N, 0.01)), 'weights="precision"'),
@@ -490,6 +489,7 @@ class TestRowsThatChange:
         close(fit.covariance, linear("squared").covariance)
 
     @pytest.mark.parametrize("change", ["scaled", "shuffled", "one"])
+    @pytest.mark.always(2)
     def test_a_large_array_that_has_changed_gives_no_errors(self, change, monkeypatch):
         monkeypatch.setattr("steepest.data.unchanged.MOST_COPIED", 100)
         rows = X.copy()

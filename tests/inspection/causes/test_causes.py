@@ -86,13 +86,25 @@ REFUSED = {
 MEASURED = ("plain", "diverged", "Adam", "one parameter", "two parameters", "many parameters")
 
 
+# A wrong gradient is sought at one point, so that other rows of these runs change nothing.
+AT_ONE_POINT = ("gaps", "diverged", "at rest", "one row")
 # Pictures of these runs are like those of others.
-SIMILAR = ("one step", "maximised", "epochs", "no step size", "raises")
+SIMILAR = ("one step", "maximised", "epochs", "no step size", "raises", "flat", "Adam", "no curvature")
 
 
-@pytest.mark.parametrize("name", NAMES)
+def is_similar(kind, name):
+    """Tell whether a picture is like that of another run, and so is drawn nightly only."""
+    alike = (*SIMILAR, *AT_ONE_POINT) if name == "WrongGradientDisplay" else SIMILAR
+    return kind in alike and name not in REFUSED.get(kind, ())
+
+
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.nightly if kind in SIMILAR else ()) for kind in RUNS]
+    ("kind", "name"),
+    [
+        pytest.param(kind, name, marks=pytest.mark.nightly if is_similar(kind, name) else ())
+        for kind in RUNS
+        for name in NAMES
+    ],
 )
 def test_it_draws_or_refuses_and_its_texts_are_apart(kind, name):
     display, run = getattr(inspection, name), RUNS[kind]()

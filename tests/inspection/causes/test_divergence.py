@@ -99,6 +99,7 @@ def bowl(x, y):
         (lambda x: x**2, 1.1, False),
     ],
 )
+@pytest.mark.always(2)
 def test_the_ceiling_is_said_to_be_that_of_the_model(f, step, strays):
     run = st.gradient_descent(f, 5.0, learning_rate=step, iterations=1)
     display = DivergenceDisplay.from_run(run)
@@ -142,6 +143,7 @@ def test_a_step_that_is_not_known_is_refused_and_left_out_of_the_report(tmp_path
 
 
 @pytest.mark.parametrize("power", [-200, -120, 120, 200])
+@pytest.mark.always(2)
 def test_values_of_any_scale_have_a_ceiling(power):
     scale = 10.0**power
     run = st.gradient_descent(lambda x, y: scale * bowl(x, y), (9, 1), learning_rate=0.05 / scale, iterations=5)

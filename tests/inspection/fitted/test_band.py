@@ -58,6 +58,7 @@ def test_the_band_of_a_line_is_the_textbook_one(model):
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Chwirut1", "DanWood", "Thurber"])
+@pytest.mark.always(2)
 def test_the_band_of_a_curve_is_that_of_the_covariance_of_scipy(name):
     data = NonLinear(name)
     fit = st.fit(data.predict, data.x, data.y, start=data.starts[1])

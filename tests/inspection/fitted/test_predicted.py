@@ -126,6 +126,7 @@ def test_one_row_equal_targets_and_equal_predictions_are_drawn(truth, predicted,
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma"])
 @pytest.mark.parametrize("model", [st.models.Linear(), lambda X, a, b, c: a * X[:, 0] + b * X[:, 1] + c])
+@pytest.mark.always(2)
 def test_the_logarithms_of_means_are_shown_as_means(loss, model):
     counts = np.random.default_rng(1).poisson(np.exp(0.5 * X[:, 0] + 1)) + 1.0
     fit = st.fit(model, X[:, :2], counts, loss=loss)

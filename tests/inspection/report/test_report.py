@@ -55,6 +55,13 @@ def race():
     return st.race(valley, (-1.2, 1.0), rules, evaluations=60)
 
 
+@pytest.fixture(scope="module")
+def pages(run, table, tmp_path_factory):
+    """Return the pages of the run and of the table, without an animation."""
+    folder = tmp_path_factory.mktemp("pages")
+    return [read(write_report(what, folder / f"{k}.html", animation=False)) for k, what in enumerate((run, table))]
+
+
 @pytest.fixture
 def paged(tmp_path):
     """Return a function that writes a report without an animation, and reads it back."""
@@ -77,8 +84,8 @@ def facts_in(page):
     return {each.one("dt").text: each.one("dd").text for each in page.one("dl", class_="facts").all("div")}
 
 
-def test_it_says_how_the_run_ended_and_gives_its_numbers(run, paged):
-    page = paged(run)
+def test_it_says_how_the_run_ended_and_gives_its_numbers(run, pages):
+    page = pages[0]
     verdict = page.one("section", id="outcome")
     assert verdict.attributes["class"] == "verdict good"
     assert run.message[1:] in verdict.text
@@ -137,23 +144,23 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_title_and_a_date_are_shown_if_given(run, paged):
+def test_a_title_and_a_date_are_shown_if_given(run, pages, paged):
     page = paged(run, title=f"A {NASTY} valley", date="30 November 2026")
     assert page.one("h1").text == f"A {NASTY} valley"
     assert page.one("p", class_="date").text == "30 November 2026"
     assert page.one("p", class_="kind").text == "Descent of a function of 2 parameters"
-    assert not paged(run).all("p", class_="date")
+    assert not pages[0].all("p", class_="date")
 
 
-def test_texts_of_users_stay_texts(table, paged):
+def test_texts_of_users_stay_texts(pages, paged):
     run = changed(st.minimize(lambda x: x**2, 1.0), message=NASTY, title=NASTY)
-    for page in (paged(table), paged(run), paged(Comparison({NASTY: run, "b": run}))):
+    for page in (pages[1], paged(run), paged(Comparison({NASTY: run, "b": run}))):
         assert not page.all("script")
         assert NASTY in page.text or "…" in page.text
 
 
-def test_the_fit_of_a_table_shows_its_score_its_notes_and_its_coefficients(table, paged):
-    page = paged(table)
+def test_the_fit_of_a_table_shows_its_score_its_notes_and_its_coefficients(table, pages):
+    page = pages[1]
     facts = facts_in(page)
     assert float(facts["R²"].split()[0]) == pytest.approx(table.score.value, abs=1e-4)
     assert table.score.words()[1:] in page.one("section", id="outcome").text
@@ -166,10 +173,11 @@ def test_the_fit_of_a_table_shows_its_score_its_notes_and_its_coefficients(table
 def test_the_counts_of_a_classification_are_those_of_its_score(paged):
     x = np.arange(60.0)
     fit = st.fit_table({"x": x, "kind": np.where(np.sin(x) + x / 20 > 1, "late", "early")}, "kind")
-    head, *rows = paged(fit).all("table", class_="numbers")[0].table()
+    page = paged(fit)
+    head, *rows = page.all("table", class_="numbers")[0].table()
     assert head[1:] == list(fit.score.confusion.labels)
     assert [[int(count) for count in row[1:]] for row in rows] == [list(row) for row in fit.score.confusion.counts]
-    assert facts_in(paged(fit))["Accuracy"].startswith(f"{100 * fit.score.value:.1f} %")
+    assert facts_in(page)["Accuracy"].startswith(f"{100 * fit.score.value:.1f} %")
 
 
 def test_of_many_parameters_the_largest_come_first_and_the_rest_folds_away(paged):
@@ -190,8 +198,8 @@ def test_digits_beyond_the_error_are_not_shown(run, paged):
     assert [row[1] for row in rows] == ["0", "1.2346"]
 
 
-def test_each_picture_has_a_title_a_description_and_its_data(run, paged):
-    page, display = paged(run), ContourDisplay.from_run(run)
+def test_each_picture_has_a_title_a_description_and_its_data(run, pages):
+    page, display = pages[0], ContourDisplay.from_run(run)
     figure = page.all("figure")[0]
     svg = figure.one("svg")
     assert svg.attributes["role"] == "img"
@@ -256,6 +264,7 @@ def again(run, folder):
 X = np.random.default_rng(0).normal(size=(60, 2))
 
 
+@pytest.mark.always(4)
 @pytest.mark.parametrize(
     "make",
     [
@@ -389,9 +398,9 @@ def test_a_maximum_is_called_one(paged):
     assert "maximum" in page.one("section", id="outcome").one("h2").text
 
 
-def test_a_loaded_run_is_reported_without_its_function(run, paged, tmp_path):
+def test_a_loaded_run_is_reported_without_its_function(run, pages, paged, tmp_path):
     page = paged(st.load(run.save(tmp_path / "kept")))
-    assert facts_in(page) == facts_in(paged(run))
+    assert facts_in(page) == facts_in(pages[0])
     assert page.all("svg")
 
 
