@@ -16,7 +16,7 @@ test: lint
 # Reports, animations and notebooks in Debian's Chromium, without a window. Pictures of the pages: STEEPEST_SHOTS=folder make browser.
 browser: $(BROWSER)
 	@sh tests/browser/install.sh
-	$(PY) -m pytest -m browser --durations=10 tests/browser
+	$(PY) -m pytest -m browser -n 2 --dist worksteal --durations=10 tests/browser
 
 # 100,000 random convex problems: no certificate may lie below the truth. 20,000 damaged folders: none may load as another.
 nightly: $(READY)

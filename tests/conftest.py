@@ -33,14 +33,9 @@ GOLDEN = (5**0.5 - 1) / 2
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave all but a few cases of a sweep that is marked ``always(n)`` to the nightly run, and so the gallery.
-
-    `make docs` runs the code of the gallery, too.
-    """
+    """Leave all but a few cases of a sweep that is marked ``always(n)`` to the nightly run."""
     sweeps = {}
     for item in items:
-        if item.path.name == "gallery.md":
-            item.add_marker("nightly")
         if item.get_closest_marker("always") and not item.get_closest_marker("nightly"):
             sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in sweeps.values():

@@ -6,8 +6,7 @@ from tests.estimators.kinds import QUICK, SLOW, excused
 
 
 # All checks are one test, so that one process compiles the code that they share.
-@pytest.mark.always(1)
-@pytest.mark.parametrize("estimator", QUICK[::-1], ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize("estimator", QUICK, ids=lambda estimator: type(estimator).__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_conforms(estimator):
     check_estimator(estimator, on_skip=None)
