@@ -198,10 +198,14 @@ class TableFit(TablePredictor):
         return record | self._record(), arrays | {"learnt": self.learnt}
 
     def __str__(self) -> str:
-        return "\n".join([*map(printable, self.notes), "", super().__str__(), "", self._score_in_words()])
+        doubt = self.score.doubt() if self.score else ""
+        lines = [doubt, ""] if doubt else []
+        return "\n".join([*lines, *map(printable, self.notes), "", super().__str__(), "", self._score_in_words()])
 
     def _summary(self) -> tuple[str, str]:
         headline, _, text = super().__str__().partition("\n")
+        if doubt := self.score.doubt() if self.score else "":
+            headline, text = doubt, f"{headline}\n{text}"
         return headline, "\n".join([self._score_in_words(), "", dedent(text), "", *self.notes])
 
     def _score_in_words(self) -> str:
