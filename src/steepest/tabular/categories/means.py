@@ -145,13 +145,15 @@ class TargetMean:
             The means.
         """
         codes, values = as_codes(data)[0][rows] + 1, answers.columns(self.outputs)[rows]
-        found, levels = np.empty_like(values), int(codes.max()) + 1
+        # The overall mean of the other folds is low where that of a row's own fold is high. So the differences from it
+        # are added to one mean, or it would tell each row of its own target.
+        found, levels = np.tile(self.overall, (len(codes), 1)), int(codes.max()) + 1
         # The same folds for each table of this length, so that a saved fit goes on with the same numbers.
         folds = np.random.default_rng(0).permutation(np.arange(len(codes)) % FOLDS)
         for fold in range(FOLDS):
             inside = folds == fold
             means, overall = shrunken_means(codes[~inside], values[~inside], levels)
-            found[inside] = np.where(np.isnan(means), overall, means)[codes[inside]]
+            found[inside] += np.where(np.isnan(means), 0, means - overall)[codes[inside]]
         return found
 
 
