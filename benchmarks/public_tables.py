@@ -1,7 +1,7 @@
 """Public tables that packages carry: steepest's defaults and pipelines of scikit-learn, on the same splits.
 
 Two pipelines make texts columns of 0 and 1, fill gaps with means and standardise numbers. One then takes `Ridge` or
-`LogisticRegression` as they are, the other `RidgeCV` or `LogisticRegressionCV`, which choose the strength of the penalty.
+`LogisticRegression` as they are, the other `RidgeCV` or `LogisticRegressionCV`, which choose the penalty's strength.
 
 The score is the part of the squared error, or of the log loss, of the best constant that a method saves on the rows it
 has not seen (R², or D² of the log loss): 1 is perfect, and below 0 a constant is better. Each number is a mean over
