@@ -134,7 +134,9 @@ class TestClasses:
             assert list(species.coefficients[label]) == names
             np.testing.assert_allclose(list(species.coefficients[label].values()), row, atol=1e-3)
         assert named(species)["setosa: intercept"] == species.params["intercept"][0]
-        assert "virginica: petal width" in str(species)
+        words = [line.split() for line in str(species).split("\n")]
+        assert ["setosa", "error", "versicolor", "error", "virginica", "error", "largest", "effect"] in words
+        assert sum(line[:2] == ["petal", "width"] for line in words) == 1
         again = st.load(species.save(tmp_path))
         assert (again == species, str(again)) == (True, str(species))
         np.testing.assert_array_equal(again.predict(iris), species.predict(iris))

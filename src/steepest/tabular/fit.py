@@ -208,4 +208,6 @@ def fit_table(
         notes=[*ready.notes, f"fitted: {described(model, cost, penalty)}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,
+        # Column by column, as all at once would copy the rows.
+        spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
     )

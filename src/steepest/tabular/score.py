@@ -12,7 +12,7 @@ from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
 from steepest.tabular.confusion import Confusion
-from steepest.tabular.doubt import likely_reason
+from steepest.tabular.printing.doubt import likely_reason
 from steepest.tabular.reading.arrow import Label, counted
 
 # The smallest normal float. It replaces smaller probabilities and means, because the logarithm of 0 is infinite.
