@@ -19,6 +19,7 @@ from steepest.tabular.reading.arrow import TableError, arrow, counted, first_lin
 from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
 from steepest.tabular.reading.parquet_files import read_parquet
+from steepest.tabular.reading.rows import as_columns
 from steepest.types import Table
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table,
     ----------
     source : str, path, DataFrame, pyarrow.Table or dict
         A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .zip (with one CSV in it) or .parquet; a pandas DataFrame,
-        without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; or a dict
-        of columns by name.
+        without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; a dict
+        of columns by name; or rows, of which each is a dict or a pandas Series: one of them, or a list.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
 
@@ -123,14 +124,17 @@ def _from_memory(source: Table) -> pa.Table:
     if isinstance(source, pyarrow.Table):
         return source
     try:
+        source = as_columns(source)
         if pandas and isinstance(source, pandas.DataFrame):
             return pyarrow.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
             return pyarrow.table(source)
+    except TableError:
+        raise
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         why = "; ".join(first_line(part) for part in error.args)
         raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
-    raise TypeError(f"a table is a path, a DataFrame or a dict of columns, not {type(source).__name__}")
+    raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {type(source).__name__}")
 
 
 def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
