@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from steepest.printable import quoted
 from steepest.saving.schema import checked
-from steepest.tabular.encoders import ENCODERS, Category, Encoder, Selection, learn_encoder
+from steepest.tabular.encoders import ENCODERS, Category, Encoder, Number, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
-from steepest.tabular.reading.columns import check_choice, column_of
+from steepest.tabular.reading.columns import check_choice, column_of, is_text
+from steepest.tabular.reading.written.ids import left_out
+from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling
+from steepest.tabular.reading.written.marks import Marks
+from steepest.tabular.reading.written.numbers import WrittenNumber, learn_number
+from steepest.tabular.reading.written.words import Words
 from steepest.types import Bounds, Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Missing = Literal["mean", "drop", "error", "keep"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +58,9 @@ class Encoding:
         How missing values are treated.
     notes : tuple of str
         Sentences on what each column became, and on the columns that were dropped.
+    written : tuple of Written
+        How the texts of columns are written: as numbers, as dates or as texts. A column of a later table is read in the
+        same way. That of the target is among them, if it is one of texts.
 
     Examples
     --------
@@ -71,6 +80,12 @@ class Encoding:
     parts: tuple[Encoder, ...]
     missing: Missing = "mean"
     notes: tuple[str, ...] = ()
+    written: tuple[Written, ...] = ()
+
+    @property
+    def spelling(self) -> Spelling:
+        """How the texts of columns are written, by column."""
+        return Spelling({each.column: each for each in self.written}, {})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,11 +155,14 @@ class Encoding:
             If a column is missing, can't be read as the kind of column that was learned, holds an infinity, or
             lacks values although ``missing="error"``.
         """
-        data = {part.column: column_of(table, part.column) for part in self.parts}
+        spelling, data, read = self.spelling, {}, []
+        for part in self.parts:
+            data[part.column], note = _read(part, column_of(table, part.column), spelling.get(part.column))
+            read.append(note)
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
-        start = 0
+        notes, start = [*read, *notes], 0
         for part in self.parts:
             stop = start + len(part.names)
             notes.append(part.fill(X[:, start:stop], data[part.column], rows))
@@ -160,7 +178,8 @@ class Encoding:
             The argument of `from_dict`.
         """
         parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]
-        return {"missing": self.missing, "parts": parts, "notes": list(self.notes)}
+        written = [{"kind": kind_of(each), **asdict(each)} for each in self.written]
+        return {"missing": self.missing, "parts": parts, "notes": list(self.notes), "written": written}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Json]) -> Encoding:
@@ -176,11 +195,28 @@ class Encoding:
         Encoding
             An equal encoding.
         """
-        parts = [
-            checked({key: value for key, value in record.items() if key != "kind"}, ENCODERS[record["kind"]])
-            for record in stored["parts"]
-        ]
-        return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
+        parts = tuple(_from_stored(record, ENCODERS) for record in stored["parts"])
+        # Folders of earlier versions lack it: their texts are read as they are.
+        written = tuple(_from_stored(record, WRITTEN) for record in stored.get("written", ()))
+        return cls(parts, stored["missing"], tuple(stored["notes"]), written)
+
+
+def _from_stored(record: Mapping[str, Json], kinds: Mapping[str, type[T]]) -> T:
+    """Return the object of a record, of the class that its kind names."""
+    return checked({key: value for key, value in record.items() if key != "kind"}, kinds[record["kind"]])
+
+
+def _read(part: Encoder, data: pa.ChunkedArray, written: Written | None) -> tuple[pa.ChunkedArray, str]:
+    """Return a column as it was learned to read it, and a note or ""."""
+    if written is not None:
+        return written.read(data)
+    if not isinstance(part, Number) or not is_text(data.type):
+        return data, ""
+    # The numbers of the fit were no texts, so they said nothing of marks; only a unit would be new.
+    found = learn_number(part.column, Words.of(data), Marks())
+    if found.format is None or found.format.unit:
+        return WrittenNumber(part.column).read(data)
+    return found.format.read(data)[0], found.note
 
 
 def learn_encoding(
@@ -192,13 +228,16 @@ def learn_encoding(
     missing: Missing = "mean",
     max_categories: int = 50,
     rows: np.ndarray | None = None,
+    spelling: Spelling | None = None,
 ) -> Encoding:
     """Learn how the columns of a table become numbers.
 
-    Numbers stay as they are; true and false become 1 and 0; dates become days since the earliest day;
-    times of day and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against
-    the most frequent text. A column is dropped, with a note, if it is empty, has one value in all rows, holds more
-    than `max_categories` different texts, or is of another type, such as lists.
+    Texts are read as numbers or dates, if they are written so. Numbers stay as they are; true and false become 1 and 0;
+    dates become days since the earliest day, with a sine and a cosine for each cycle that they go through; times of day
+    and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against the most frequent text.
+    A column is dropped, with a note, if it is empty, has one value in all rows, holds more than `max_categories`
+    different texts, or is of another type, such as lists. Columns that only number or name the rows are dropped, too,
+    unless `features` names them.
 
     Parameters
     ----------
@@ -217,6 +256,8 @@ def learn_encoding(
         How many different texts a column may have.
     rows : array, optional
         The rows to learn from, as a mask or as row numbers; all by default.
+    spelling : Spelling, optional
+        How the texts of the columns are written; learned from the table by default.
 
     Returns
     -------
@@ -242,13 +283,19 @@ def learn_encoding(
     plan: 1 column against the baseline plan=b, the most frequent; id: 3 different values, more than 2, so dropped; ...
     """
     check_choice("missing", missing, ("mean", "drop", "error", "keep"))
-    data = {name: column_of(table, name) for name in _selected(table.column_names, target, features, drop)}
+    asked = features if features is None or isinstance(features, str) else list(features)
+    data = {name: column_of(table, name) for name in _selected(table.column_names, target, asked, drop)}
+    spelling = learn_spelling(table, names=data) if spelling is None else spelling
+    data = {name: spelling[name].read(column)[0] if name in spelling else column for name, column in data.items()}
+    useless = {name: reason for name, column in data.items() if asked is None and (reason := left_out(name, column))}
+    data = {name: column for name, column in data.items() if name not in useless}
     training = np.zeros(table.num_rows, dtype=bool)
     training[slice(None) if rows is None else rows] = True
     if not training.any():
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
     first = [learn_encoder(name, column, training, max_categories, missing == "keep") for name, column in data.items()]
     notes = [note for encoder, note in first if encoder is None]
+    said = [*useless.values(), *(spelling.notes[name] for name in data if name in spelling.notes)]
     useful = {encoder.column: data[encoder.column] for encoder, _ in first if encoder}
     training, gaps = _complete(useful, training, missing)
     if not training.any():
@@ -258,10 +305,11 @@ def learn_encoding(
         # Rows were dropped, so learn again: means and categories must come from the remaining rows.
         second = [learn_encoder(name, column, training, max_categories) for name, column in useful.items()]
     parts = tuple(encoder for encoder, _ in second if encoder)
-    notes = notes * bool(gaps) + gaps + [note for _, note in second if note]
+    notes = said + notes * bool(gaps) + gaps + [note for _, note in second if note]
     if not parts:
         raise TableError(f"no feature is left to learn from ({'; '.join(notes)}): give other columns")
-    encoding = Encoding(parts, missing, tuple(notes))
+    written = tuple(spelling[part.column] for part in parts if part.column in spelling)
+    encoding = Encoding(parts, missing, tuple(notes), written)
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise TableError(f"two columns would both be called {quoted(twice)}: rename one in the table")

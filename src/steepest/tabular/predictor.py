@@ -122,7 +122,7 @@ class TablePredictor(HoldsFit):
             If no such interval follows from the fit, with the reason.
         """
         if interval is not None or level is not None:
-            read, _ = read_table(X, None)
+            read, _ = read_table(X, texts=self.encoding.spelling)
             encoded = self.encoding.transform(read)
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
             ends = np.full((read.num_rows, 3), np.nan)
@@ -149,7 +149,7 @@ class TablePredictor(HoldsFit):
         notes : list of str
             Sentences on what was read, and on values that were filled in or that the training rows lack.
         """
-        read, notes = read_table(table, max_bytes)
+        read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)

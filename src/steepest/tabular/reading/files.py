@@ -9,7 +9,7 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 # File systems refuse longer names.
 LONGEST_NAME = 255
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".zip", ".parquet")
 
 
-def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table, list[str]]:
+def read_table(
+    source: Table, max_bytes: float | None = None, *, texts: Collection[str] = (), decimal: str | None = None
+) -> tuple[pa.Table, list[str]]:
     """Read a file, a DataFrame or a mapping of columns into a pyarrow table.
 
     Parameters
@@ -40,6 +42,10 @@ def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table,
         of columns by name.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
+    texts : collection of str
+        The columns of a CSV that are read as texts, whatever they hold.
+    decimal : {".", ",", None}
+        The decimal mark of a CSV, if the user says it: with commas, a text such as 1.234 is no decimal number.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table,
         if ending == ".parquet":
             table = read_parquet(path, most)
         else:
-            table, label, notes = read_csv(path, ending, most)
+            table, label, notes = read_csv(path, ending, most, texts, decimal)
     table, renamed = _with_names(table, label)
     size = f"{counted(table.num_rows, 'row')} and {counted(table.num_columns, 'column')}"
     return table, [f"read {size} from {label}", *notes, *renamed]
@@ -139,8 +145,8 @@ def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
         raise TableError(f"{label} has no columns: give at least one")
     if not table.num_rows:
         raise TableError(f"{label} has a header and no rows: give at least one row")
-    names = [name or f"column {number}" for number, name in enumerate(table.column_names, 1)]
+    names = [name.strip() or f"column {number}" for number, name in enumerate(table.column_names, 1)]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
-    renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given]
+    renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given.strip()]
     return table.rename_columns(names), [f"{name} has no name in the header, so it gets this one" for name in renamed]
