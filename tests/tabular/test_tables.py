@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import json
 import zipfile
 from pathlib import Path
 
@@ -137,6 +138,72 @@ class TestReading:
         table, notes = read_table(write(tmp_path, ",y\n1,2\n"))
         assert table.column_names == ["column 1", "y"]
         assert "column 1 has no name" in notes[-1]
+
+
+class TestOtherFiles:
+    frame = pd.DataFrame({
+        "n": [1, 2, 3], "x": [1.5, None, 2.5], "c": ["red", None, "größe"], "flag": [True, False, True],
+        "day": pd.to_datetime(["2020-01-01", "2020-02-01", "2021-01-01"]),
+    })  # fmt: skip
+
+    def check(self, file, days=True):
+        table, _ = read_table(file)
+        columns = list(self.frame) if days else list(self.frame)[:-1]
+        pd.testing.assert_frame_equal(
+            table.to_pandas()[columns], self.frame[columns], check_dtype=False, check_column_type=False
+        )
+
+    @pytest.mark.parametrize("orient", ["records", "columns", "split", "table", "list"])
+    def test_json(self, tmp_path, orient):
+        frame = self.frame.drop(columns="day")
+        if orient == "list":
+            records = frame.astype(object).where(frame.notna(), None)
+            write(tmp_path, json.dumps({name: list(records[name]) for name in records}), "t.json")
+        else:
+            frame.to_json(tmp_path / "t.json", orient=orient, index=orient in ("columns", "split") or None)
+        self.check(tmp_path / "t.json", days=False)
+
+    @pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+    def test_a_record_on_each_line(self, tmp_path, name):
+        self.frame.to_json(tmp_path / name, orient="records", lines=True, date_format="iso")
+        self.check(tmp_path / name, days=False)
+
+    def test_values_of_several_kinds_in_json_are_texts(self, tmp_path):
+        file = write(tmp_path, '{"a": 1, "b": 2.0}\n{"a": "n/a"}\n{"b": 3, "c": "x"}\n', "t.jsonl")
+        assert read_table(file)[0].to_pydict() == {"a": ["1", "n/a", None], "b": [2, None, 3], "c": [None, None, "x"]}
+
+    def test_feather(self, tmp_path):
+        self.frame.to_feather(tmp_path / "t.feather")
+        self.check(tmp_path / "t.feather")
+
+    def test_a_workbook(self, tmp_path):
+        self.frame.to_excel(tmp_path / "t.xlsx", index=False)
+        self.check(tmp_path / "t.xlsx")
+
+    def test_a_workbook_with_a_title_and_other_sheets(self, tmp_path):
+        with pd.ExcelWriter(tmp_path / "t.xlsx") as writer:
+            pd.DataFrame().to_excel(writer, sheet_name="cover")
+            self.frame.assign(n=[1, "?", 3]).to_excel(writer, sheet_name="data", index=False, startrow=3)
+            writer.sheets["data"]["A1"] = "Sales"
+        table, notes = read_table(tmp_path / "t.xlsx")
+        assert table["n"].to_pylist() == ["1", "?", "3"]
+        assert notes[1:] == [
+            "the sheet 'data' is read, and 'cover' is not", "the row 'Sales' above the header is left out",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("name", "content", "words"),
+        [
+            ("t.json", "[1, 2]", "t.json holds no table"),
+            ("t.json", "{", "t.json is not valid JSON"),
+            ("t.jsonl", '{"a": 1}\n{"a"', "t.jsonl is not valid JSON"),
+            ("t.json", '[{"a": 1}, {"a": [2]}]', "a: its values can't be read as one column"),
+            ("t.xlsx", "a,b", "t.xlsx is damaged"),
+            ("t.feather", "a,b", "not a valid Feather file"),
+        ],
+    )
+    def test_files_that_are_no_tables(self, tmp_path, name, content, words):
+        assert words in refusal(write(tmp_path, content, name))
 
 
 class TestRefusals:

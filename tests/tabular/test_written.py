@@ -357,6 +357,11 @@ class TestAnotherTable:
         np.testing.assert_array_equal(encoded.X[:, 0], [1234.5, np.nan, 7])
         assert "such as '1,234.5' as 1234.5; missing: '?' (1)" in encoded.notes[0]
 
+    def test_dates_that_were_none_of_texts(self):
+        encoding = learn_encoding(read_table({"d": DAYS[:5], "n": [1, 2, 3, 4, 5]})[0])
+        table = read_table({"d": ["24/12/2019", "Dec 22, 2019"], "n": [1, 2]})[0]
+        np.testing.assert_array_equal(encoding.transform(table).X[:, 0], [4, 2])
+
     def test_a_folder_of_an_earlier_version(self):
         old = {
             "missing": "mean", "notes": [], "parts": [

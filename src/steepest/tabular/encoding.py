@@ -10,9 +10,10 @@ import numpy as np
 
 from steepest.printable import quoted
 from steepest.saving.schema import checked
-from steepest.tabular.encoders import ENCODERS, Category, Encoder, Number, Selection, learn_encoder
+from steepest.tabular.encoders import ENCODERS, Category, Encoder, Moment, Number, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of, is_text
+from steepest.tabular.reading.written.dates import learn_date
 from steepest.tabular.reading.written.ids import left_out
 from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling
 from steepest.tabular.reading.written.marks import Marks
@@ -210,13 +211,17 @@ def _read(part: Encoder, data: pa.ChunkedArray, written: Written | None) -> tupl
     """Return a column as it was learned to read it, and a note or ""."""
     if written is not None:
         return written.read(data)
-    if not isinstance(part, Number) or not is_text(data.type):
-        return data, ""
-    # The numbers of the fit were no texts, so they said nothing of marks; only a unit would be new.
-    found = learn_number(part.column, Words.of(data), Marks())
-    if found.format is None or found.format.unit:
-        return WrittenNumber(part.column).read(data)
-    return found.format.read(data)[0], found.note
+    # The numbers and dates of the fit were no texts, so they said nothing of how texts are written.
+    if isinstance(part, Number) and is_text(data.type):
+        found = learn_number(part.column, Words.of(data), Marks())
+        if found.format is None or found.format.unit:
+            return WrittenNumber(part.column).read(data)
+        return found.format.read(data)[0], found.note
+    if isinstance(part, Moment) and is_text(data.type):
+        when, note = learn_date(part.column, Words.of(data), Marks())
+        if when is not None and part.family == ("instant" if when.zoned else "date"):
+            return when.read(data)[0], note
+    return data, ""
 
 
 def learn_encoding(

@@ -18,6 +18,9 @@ from steepest.printable import cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
+from steepest.tabular.reading.excel_files import read_excel
+from steepest.tabular.reading.feather_files import read_feather
+from steepest.tabular.reading.json_files import read_json
 from steepest.tabular.reading.parquet_files import read_parquet
 from steepest.types import Table
 
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 
 # File systems refuse longer names.
 LONGEST_NAME = 255
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".zip", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".zip", ".json", ".jsonl", ".xlsx", ".feather", ".parquet")
+# The readers that have nothing to say of a file.
+READERS = {".parquet": read_parquet, ".feather": read_feather, ".json": read_json, ".jsonl": read_json}
 
 
 def read_table(
@@ -37,9 +42,9 @@ def read_table(
     Parameters
     ----------
     source : str, path, DataFrame, pyarrow.Table or dict
-        A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .zip (with one CSV in it) or .parquet; a pandas DataFrame,
-        without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; or a dict
-        of columns by name.
+        A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .zip (with one CSV in it), .json, .jsonl, .xlsx,
+        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface, such as a
+        polars DataFrame; or a dict of columns by name.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
     texts : collection of str
@@ -50,7 +55,7 @@ def read_table(
     Returns
     -------
     table : pyarrow.Table
-        A table with at least one row, whose column names are unique. In a CSV the separator and decimal commas are
+        A table with at least one row, whose column names are unique. In a CSV the encoding and the separator are
         recognised, and these texts mean a missing value, quoted or not: the empty text, NA, N/A, n/a, #N/A, <NA>,
         NaN, nan, null, NULL, None.
     notes : list of str
@@ -76,8 +81,10 @@ def read_table(
     label, notes = path.name, list[str]()
     with _explained(path.name):
         ending = _ending(path)
-        if ending == ".parquet":
-            table = read_parquet(path, most)
+        if ending in READERS:
+            table = READERS[ending](path, most)
+        elif ending == ".xlsx":
+            table, notes = read_excel(path, most)
         else:
             table, label, notes = read_csv(path, ending, most, texts, decimal)
     table, renamed = _with_names(table, label)
