@@ -200,7 +200,7 @@ def _encoding(file: CsvFile) -> str:
 def _table(file: CsvFile, texts: Collection[str], decimal: str | None) -> tuple[pa.Table, str, CsvFile]:
     """Read a file in its encoding; return the table, the separator, and the file as it was opened."""
     pyarrow, lines = arrow(), _first_lines(file)
-    separator = separator_of(lines, file.separator, spaces=file.ending == ".txt")
+    separator = separator_of(lines, file.separator, row_names=file.ending == ".txt")
     if separator == " ":
         file = replace(file, spaced=True)
     delimiter = "\t" if file.spaced else separator

@@ -40,6 +40,9 @@ def cycles_of(ticks: np.ndarray, family: str) -> tuple[str, ...]:
     if family == "time":
         return ("hour",) * bool(span >= HALF_A_DAY and len(np.unique(ticks)) >= FEWEST)
     wide = [cycle for cycle, days in SPANS.items() if span >= days * DAY]
+    if "weekday" in wide and len(np.unique(_days_of_month(ticks))) == 1:
+        # One day for each month or year is not about weekdays.
+        wide.remove("weekday")
     return tuple(cycle for cycle in wide if len(np.unique(_phases(ticks, cycle))) >= FEWEST)
 
 
@@ -77,5 +80,14 @@ def _phases(ticks: np.ndarray, cycle: str) -> np.ndarray:
         # The first of January 1970 was a Thursday.
         return (days + 3) % 7 / 7
     missing = np.isnan(days)
-    months = np.where(missing, 0, days).astype(np.int64).astype("M8[D]").astype("M8[M]").astype(np.int64)
+    months = _dates(np.where(missing, 0, ticks)).astype("M8[M]").astype(np.int64)
     return np.where(missing, np.nan, months % 12 / 12)
+
+
+def _days_of_month(ticks: np.ndarray) -> np.ndarray:
+    days = _dates(ticks)
+    return (days - days.astype("M8[M]")).astype(np.int64)
+
+
+def _dates(ticks: np.ndarray) -> np.ndarray:
+    return np.floor(ticks / DAY).astype(np.int64).astype("M8[D]")

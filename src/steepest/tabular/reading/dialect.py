@@ -47,7 +47,7 @@ def encoding_of(start: bytes) -> str:
     return "utf-8"
 
 
-def separator_of(lines: list[str], expected: str, spaces: bool) -> str:
+def separator_of(lines: list[str], expected: str, row_names: bool) -> str:
     """Return the separator of a CSV: the one that gives all of its first lines the same number of fields, above one.
 
     Parameters
@@ -56,8 +56,8 @@ def separator_of(lines: list[str], expected: str, spaces: bool) -> str:
         The first lines that are not blank.
     expected : str
         The separator that the name of the file suggests, which is taken if several serve.
-    spaces : bool
-        Whether columns may be separated by spaces alone.
+    row_names : bool
+        Whether lines with a field more than the header are allowed where spaces are the separator, as R writes tables.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def separator_of(lines: list[str], expected: str, spaces: bool) -> str:
 
     Examples
     --------
-    >>> separator_of(["size;weight", "1,5;3", "2;4,5"], ",", spaces=False)
+    >>> separator_of(["size;weight", "1,5;3", "2;4,5"], ",", row_names=False)
     ';'
     """
     marks = [mark for mark in (expected, *SEPARATORS) if mark != " "]
@@ -74,10 +74,9 @@ def separator_of(lines: list[str], expected: str, spaces: bool) -> str:
     equal = {mark: each[0] for mark, each in widths.items() if len(set(each)) == 1 and each[0] > 1}
     if equal:
         return expected if expected in equal else max(equal, key=equal.__getitem__)
-    if spaces:
-        split = _widths(lines, split_at_spaces)
-        if len(set(split[1:])) <= 1 and split[-1] > 1 and split[0] in (split[-1], split[-1] - 1):
-            return " "
+    split = _widths(lines, split_at_spaces)
+    if len(set(split[1:])) <= 1 and split[-1] > 1 and split[0] in (split[-1], split[-1] - row_names):
+        return " "
     # No separator serves all lines; take that of the header, so that the line that differs is named.
     header = {mark: each[0] for mark, each in widths.items()}
     if header[expected] > 1:

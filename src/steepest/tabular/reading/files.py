@@ -43,8 +43,8 @@ def read_table(
     ----------
     source : str, path, DataFrame, pyarrow.Table or dict
         A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .zip (with one CSV in it), .json, .jsonl, .xlsx,
-        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface, such as a
-        polars DataFrame; or a dict of columns by name.
+        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface,
+        such as a polars DataFrame; or a dict of columns by name.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
     texts : collection of str

@@ -26,8 +26,8 @@ MONTHS = ["january", "february", "march", "april", "may", "june", "july", "augus
           "december"]
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # fmt: on
-# Years of two digits from here on are of the last century, as in POSIX.
-CENTURY = 69
+# Years of two digits from here on are of the last century. Chosen, not measured.
+CENTURY = 50
 # The zones that RFC 2822 names, and those of central Europe, in hours from UTC.
 ZONES = {"z": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8,
          "pdt": -7, "cet": 1, "cest": 2}  # fmt: skip
@@ -51,6 +51,9 @@ _DATES = tuple(re.compile(date + time) for date, time in (
     (r"(?P<year>0000)[-/](?P<month>00)", ""),
     (r"(?P<month>00)[-/](?P<year>0000)", ""),
     (rf"{_NAME}[-,/\s]\s?(?P<year>0000)", ""),
+    (r"(?P<year>0000)\s?[-:/]?\s?q(?P<quarter>0)", ""),
+    (r"q(?P<quarter>0)\s?[-:/]?\s?(?P<year>0000)", ""),
+    (r"(?P<year>0000)m(?P<month>00?)", ""),
 ))  # fmt: skip
 
 
@@ -153,7 +156,7 @@ class WrittenDate:
 
 def _dated(words: Words) -> Iterator[tuple[re.Match[str], np.ndarray, pa.Array]]:
     """Give the groups of texts that are dates, with the parts of their shape."""
-    for shape, indices, texts in words.groups():
+    for shape, indices, texts in words.groups:
         if found := _date(shape):
             yield found, indices, texts
 
@@ -190,6 +193,9 @@ def _days(found: re.Match[str], texts: pa.Array, day_first: bool) -> tuple[np.nd
         day, month = _part(found, "day", texts, 1), _part(found, "month", texts)
     if parts.get("name"):
         month = np.full(len(texts), next(k for k, name in enumerate(MONTHS, 1) if name.startswith(parts["name"][:3])))
+    if parts.get("quarter"):
+        quarter = _part(found, "quarter", texts)
+        month = np.where(quarter <= 4, 3 * quarter - 2, 0)
     year = _part(found, "year", texts)
     if len(parts["year"]) == 2:
         year = year + np.where(year >= CENTURY, 1900, 2000)
@@ -263,7 +269,7 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
     day = when.astype("M8[D]")
     shown = str(day) if when == day else str(when.astype("M8[s]")).replace("T", " ")
     note = f"{column}: texts read as dates{', day first' * day_first}"
-    note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}{doubt}"
+    note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown) + doubt
     if listed := words.listed(missing):
         note += f"; missing: {listed}"
     if listed := words.listed(strays):

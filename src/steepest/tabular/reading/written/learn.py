@@ -86,6 +86,10 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
             numbers[name] = learn_number(name, words[name], marks)
         elif sentinels_in(marks.na) and (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
             formats[name] = WrittenNumber(name, na=marks.na)
+            if len(marks.conventions) == 1 and not types.is_floating(kind):
+                # Decimal numbers that needed no reading have a point, whatever the user says.
+                decimal, thousands = marks.conventions[0]
+                formats[name] = WrittenNumber(name, decimal, thousands, na=marks.na)
     clear = {each.clear for each in numbers.values() if each.clear}
     usual = next(iter(clear)) if len(clear) == 1 else ""
     for name, each in numbers.items():

@@ -43,8 +43,8 @@ _NUMBER = re.compile(rf"""
     \s*(?P<unit>[%‰"″′°]|[{_MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}){{0,2}})?
     (?P<close>\))?
 """, re.VERBOSE)  # fmt: skip
-# Letters after a number that are no unit: those of ordinal numbers, and of times of day.
-_NO_UNIT = re.compile(r"st|nd|rd|th|[ap]\.?m\.?|o'?clock", re.IGNORECASE)
+# Letters after a number that are no unit: those of ordinal numbers, of times of day, and of codes such as 1a and 1b.
+_NO_UNIT = re.compile(r"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°$€£¥₹₽₩₺₪฿₫₴₦¢dghklmsCFKLMVW]", re.IGNORECASE)
 
 
 class _Shape(NamedTuple):
@@ -77,7 +77,7 @@ def _number(shape: str) -> _Shape | None:
 def _unit(written: str) -> str:
     """Return a unit in one spelling: "years", "Year" and "year." are the same, "mW" and "MW" are not."""
     unit = written.strip().rstrip(".")
-    if len(unit) > 2 and unit.endswith("s"):
+    if len(unit) > 2 and unit.endswith("s") and not unit.endswith("ss"):
         unit = unit[:-1]
     return unit.lower() if len(unit) > 3 else unit
 
@@ -233,7 +233,7 @@ def sentinels_in(na: tuple[str, ...]) -> list[float]:
 
 def _numeric(words: Words) -> Iterator[tuple[_Shape, np.ndarray, pa.Array]]:
     """Give the groups of texts that are numbers of some kind."""
-    for shape, indices, texts in words.groups():
+    for shape, indices, texts in words.groups:
         if number := _number(shape):
             yield number, indices, texts
 

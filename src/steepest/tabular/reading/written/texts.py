@@ -50,5 +50,6 @@ class WrittenText:
         if not is_text(data.type):
             return data, ""
         pyarrow, words = arrow(), Words.of(data)
-        missing = pyarrow.compute.is_in(words.texts, pyarrow.array(["", *self.na], words.texts.type))
+        known = pyarrow.array(["", *(word.lower() for word in self.na)], words.texts.type)
+        missing = pyarrow.compute.is_in(pyarrow.compute.utf8_lower(words.texts), known)
         return words.per_row(pyarrow.compute.if_else(missing, None, words.texts)), ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -36,7 +35,7 @@ class Words:
     >>> words = Words.of(arrow().chunked_array([["$1.50", "n/a", None, "$2.75", "$1.50 "]]))
     >>> words.texts.to_pylist(), words.codes.tolist(), words.counts.tolist()
     (['$1.50', 'n/a', '$2.75'], [0, 1, -1, 2, 0], [2, 1, 1])
-    >>> [(shape, texts.to_pylist()) for shape, _, texts in words.groups()]
+    >>> [(shape, texts.to_pylist()) for shape, _, texts in words.groups]
     [('$0.00', ['$1.50', '$2.75']), ('n/a', ['n/a'])]
     """
 
@@ -69,8 +68,9 @@ class Words:
         chosen, codes = np.unique(present[::step], return_inverse=True)
         return Words(self.texts.take(arrow().array(chosen)), codes)
 
-    def groups(self) -> Iterator[tuple[str, np.ndarray, pa.Array]]:
-        """Give each shape, the indices of the texts of that shape, and these texts.
+    @cached_property
+    def groups(self) -> list[tuple[str, np.ndarray, pa.Array]]:
+        """Each shape, the indices of the texts of that shape, and these texts.
 
         The shape of a text has "0" in place of each digit. Texts of one shape have the same parts at the same places.
         """
@@ -80,10 +80,11 @@ class Words:
         order = np.argsort(codes, kind="stable")
         ordered = self.texts.take(pyarrow.array(order))
         ends = np.cumsum(np.bincount(codes, minlength=len(shapes.dictionary)))
-        start = 0
-        for shape, end in zip(shapes.dictionary.to_pylist(), ends.tolist(), strict=True):
-            yield shape, order[start:end], ordered.slice(start, end - start)
-            start = end
+        starts = [0, *ends.tolist()]
+        return [
+            (shape, order[start:end], ordered.slice(start, end - start))
+            for shape, start, end in zip(shapes.dictionary.to_pylist(), starts, ends.tolist(), strict=False)
+        ]
 
     @property
     def _shapes(self) -> pa.Array:
