@@ -324,6 +324,10 @@ class TestTarget:
         assert learn_target(table, "z", "classification").classes == ("1", "2", "3")
         assert learn_target(table, "z").y.tolist() == [1, 2, 3, 1]
 
+    def test_numbers_of_a_fit_that_did_not_save_how_they_are_written(self):
+        table = read_table({"y": ["1,5", "2,25", "3,5"]})[0]
+        assert learn_target(table, "y", "regression", Encoding(()).spelling).y.tolist() == [1.5, 2.25, 3.5]
+
 
 class TestAnotherTable:
     columns: ClassVar = {

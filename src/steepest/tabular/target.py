@@ -108,7 +108,9 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None, spellin
     if task is not None:
         check_choice("task", task, TASKS)
     data = column_of(table, target)
-    spelling = learn_spelling(table, names=[target]) if spelling is None else spelling
+    if spelling is None or (task == "regression" and target not in spelling):
+        # A fit of an earlier version does not hold it, and its target may have decimal commas.
+        spelling = learn_spelling(table, names=[target])
     written, read = spelling.get(target), ""
     if written is not None:
         data, written, read = _as_written(data, written, spelling, task)
