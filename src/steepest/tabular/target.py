@@ -80,7 +80,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None, spellin
     task : {"regression", "classification"}, optional
         The task, instead of the one that the values suggest.
     spelling : Spelling, optional
-        How the texts of the table are written; learned from the column by default.
+        How the texts of the table are written; learned from it by default.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None, spellin
     data = column_of(table, target)
     if spelling is None or (task == "regression" and target not in spelling):
         # A fit of an earlier version does not hold it, and its target may have decimal commas.
-        spelling = learn_spelling(table, names=[target])
+        spelling = learn_spelling(table)
     written, read = spelling.get(target), ""
     if written is not None:
         data, written, read = _as_written(data, written, spelling, task)
