@@ -140,6 +140,15 @@ class TestNumbers:
         assert spelling["c"].read(table["c"])[0].to_pylist() == [1500, 2000, 9000]
         assert "as in other columns" in spelling.notes["b"]
 
+    def test_semicolons_between_columns_tell_the_mark(self, tmp_path):
+        (tmp_path / "t.csv").write_text("a;b\n1,234;x\n2,500;y\n")
+        table, _ = read_table(tmp_path / "t.csv")
+        spelling = learn_spelling(table)
+        assert spelling["a"].read(table["a"])[0].to_pylist() == [1.234, 2.5]
+        assert "as is usual between semicolons" in spelling.notes["a"]
+        encoded = learn_encoding(read_table({"a": [1.0, 2.0]})[0]).transform(table)
+        assert encoded.X[:, 0].tolist() == [1.234, 2.5]
+
     def test_the_user_says_the_marks(self):
         assert numbers_of(["1,234", "2,500"], Marks.read(",", None, ()))[0].tolist() == [1.234, 2.5]
         assert numbers_of(["1.234", "2.500"], Marks.read(None, ".", ()))[0].tolist() == [1234, 2500]

@@ -15,7 +15,7 @@ from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counte
 from steepest.tabular.reading.columns import check_choice, column_of, is_text
 from steepest.tabular.reading.written.dates import learn_date
 from steepest.tabular.reading.written.ids import left_out
-from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling
+from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling, usual_mark
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.numbers import WrittenNumber, learn_number
 from steepest.tabular.reading.written.words import Words
@@ -158,7 +158,7 @@ class Encoding:
         """
         spelling, data, read = self.spelling, {}, []
         for part in self.parts:
-            data[part.column], note = _read(part, column_of(table, part.column), spelling.get(part.column))
+            data[part.column], note = _read(part, table, spelling.get(part.column))
             read.append(note)
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Selection = slice(None) if kept.all() else kept
@@ -207,13 +207,14 @@ def _from_stored(record: Mapping[str, Json], kinds: Mapping[str, type[T]]) -> T:
     return checked({key: value for key, value in record.items() if key != "kind"}, kinds[record["kind"]])
 
 
-def _read(part: Encoder, data: pa.ChunkedArray, written: Written | None) -> tuple[pa.ChunkedArray, str]:
+def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.ChunkedArray, str]:
     """Return a column as it was learned to read it, and a note or ""."""
+    data = column_of(table, part.column)
     if written is not None:
         return written.read(data)
     # The numbers and dates of the fit were no texts, so they said nothing of how texts are written.
     if isinstance(part, Number) and is_text(data.type):
-        found = learn_number(part.column, Words.of(data), Marks())
+        found = learn_number(part.column, Words.of(data), Marks(), *usual_mark(table))
         if found.format is None or found.format.unit:
             return WrittenNumber(part.column).read(data)
         return found.format.read(data)[0], found.note

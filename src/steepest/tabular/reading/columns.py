@@ -53,6 +53,26 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     return table.column(name)
 
 
+# The key in the metadata of a table for the decimal mark that its file suggests.
+DECIMAL_HINT = b"decimal mark"
+
+
+def decimal_hint(table: pa.Table) -> str:
+    """Return the decimal mark that the file of a table suggests; "" if it suggests none.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The table, as `read_table` returns it.
+
+    Returns
+    -------
+    {".", ",", ""}
+        The mark.
+    """
+    return (table.schema.metadata or {}).get(DECIMAL_HINT, b"").decode()
+
+
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
     """Refuse a value that an argument does not accept.
 

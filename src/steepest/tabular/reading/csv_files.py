@@ -21,6 +21,7 @@ import numpy as np
 
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, LimitedStream
+from steepest.tabular.reading.columns import DECIMAL_HINT
 from steepest.tabular.reading.dialect import FALLBACK, LINES, NAMES, SEPARATORS, encoding_of, separator_of
 from steepest.tabular.reading.text_streams import between_tabs, transcoded
 from steepest.writing import new_file
@@ -180,6 +181,9 @@ def read_csv(
         notes.append(f"the columns are separated by {SEPARATORS[separator]}")
     if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in table.column_names):
         notes.append("every column has a number for a name: is the first line of the file a row rather than a header?")
+    if separator == ";":
+        # Semicolons separate columns where commas are decimal marks.
+        table = table.replace_schema_metadata({DECIMAL_HINT: b","})
     return table, file.label, notes
 
 

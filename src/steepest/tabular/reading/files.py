@@ -156,4 +156,6 @@ def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
     renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given.strip()]
-    return table.rename_columns(names), [f"{name} has no name in the header, so it gets this one" for name in renamed]
+    # Renaming loses the metadata.
+    table = table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
+    return table, [f"{name} has no name in the header, so it gets this one" for name in renamed]

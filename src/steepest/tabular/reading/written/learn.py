@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.tabular.reading.arrow import arrow, counted
-from steepest.tabular.reading.columns import is_text
+from steepest.tabular.reading.columns import decimal_hint, is_text
 from steepest.tabular.reading.written.dates import WrittenDate, learn_date
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.numbers import LearntNumber, WrittenNumber, learn_number, sentinels_in
@@ -90,11 +90,10 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
                 # Decimal numbers that needed no reading have a point, whatever the user says.
                 decimal, thousands = marks.conventions[0]
                 formats[name] = WrittenNumber(name, decimal, thousands, na=marks.na)
-    clear = {each.clear for each in numbers.values() if each.clear}
-    usual = next(iter(clear)) if len(clear) == 1 else ""
+    usual = usual_mark(table, numbers)
     for name, each in numbers.items():
-        if usual and each.format and not each.clear:
-            each = learn_number(name, words[name], marks, usual)
+        if usual[0] and each.format and not each.clear:
+            each = learn_number(name, words[name], marks, *usual)
         found: Written | None = each.format
         note = each.note
         if found is None and not note:
@@ -102,6 +101,27 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
         formats[name] = found or WrittenText(name, marks.na)
         notes[name] = "; ".join(filter(None, [note, _totals(name, words[name])]))
     return Spelling(formats, {name: note for name, note in notes.items() if note})
+
+
+def usual_mark(table: pa.Table, numbers: Mapping[str, LearntNumber] | None = None) -> tuple[str, str]:
+    """Return the decimal mark for columns that do not tell theirs.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The table, as `read_table` returns it.
+    numbers : mapping, optional
+        What the texts of its columns tell.
+
+    Returns
+    -------
+    mark, why : str
+        The mark, and what tells it; "" if nothing does.
+    """
+    clear = {each.clear for each in (numbers or {}).values() if each.clear}
+    if len(clear) == 1:
+        return next(iter(clear)), "as in other columns"
+    return (hint, "as is usual between semicolons") if (hint := decimal_hint(table)) else ("", "")
 
 
 def _totals(name: str, words: Words) -> str:

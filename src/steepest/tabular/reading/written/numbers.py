@@ -260,7 +260,9 @@ class LearntNumber(NamedTuple):
     clear: str = ""
 
 
-def learn_number(column: str, words: Words, marks: Marks, usual: str = "") -> LearntNumber:
+def learn_number(
+    column: str, words: Words, marks: Marks, usual: str = "", why: str = "as in other columns"
+) -> LearntNumber:
     """Tell from its texts whether a column holds numbers, and how they are written.
 
     Parameters
@@ -272,7 +274,9 @@ def learn_number(column: str, words: Words, marks: Marks, usual: str = "") -> Le
     marks : Marks
         What the user says of numbers.
     usual : {".", ",", ""}
-        The decimal mark of other columns, for texts that tell none; "" if they tell none either.
+        The decimal mark to take for texts that tell none; "" if nothing else tells it.
+    why : str
+        What tells it, for the note.
 
     Returns
     -------
@@ -306,7 +310,7 @@ def learn_number(column: str, words: Words, marks: Marks, usual: str = "") -> Le
     if len(tried) > 1:
         clear = tried[best].decimal if min(rows) < max(rows) else _told_by_whole_numbers(groups)
         best = next((k for k, each in enumerate(tried) if each.decimal == (clear or usual)), best)
-        doubt = "" if clear else _doubt(words, tried[best], tried[1 - best], usual)
+        doubt = "" if clear else _doubt(words, tried[best], tried[1 - best], why if usual else "")
     if rows[best] < needed:
         return LearntNumber(None)
     chosen = tried[best]
@@ -367,7 +371,7 @@ def _told_by_whole_numbers(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) ->
     return ("." if max(whole) <= 3 else ",") if whole else ""
 
 
-def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, usual: str) -> str:
+def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, why: str) -> str:
     """Return the end of a note on texts that could be two numbers; "" if there are none."""
     differ = chosen.values(words) != other.values(words)
     differ &= ~np.isnan(other.values(words))
@@ -376,7 +380,7 @@ def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, usual: str
         return ""
     k = int(np.argmax(differ))
     text, mine, theirs = words.texts[k].as_py(), chosen.values(words)[k], other.values(words)[k]
-    why = "as in other columns" if usual == chosen.decimal else "as nothing else in the column tells"
+    why = why or "as nothing else in the column tells"
     what = f"; {text!r} could be {mine:.10g} or {theirs:.10g}, and is read as {mine:.10g}, {why}"
     return f"{what} (decimal={other.decimal!r} reads the other)"
 
