@@ -199,7 +199,7 @@ def test_an_interrupt_while_a_file_is_unpacked_ends_the_command(by, tmp_path):
 
 def test_a_file_is_left_only_after_pyarrow_has_released_it():
     # A thread of pyarrow that calls Python while the process ends would crash it: once in 40 interrupts.
-    counter = csv_files._QuoteCounter(io.BytesIO(b'"a"\n1\n'))
+    counter = csv_files._QuoteCounter(io.BytesIO(b'"a"\n1\n'), ",")
     with counter.to_pyarrow() as lend:
         file = lend()
         held = [file, file.read(4)]
