@@ -386,6 +386,13 @@ class TestAnotherTable:
         np.testing.assert_array_equal(encoded.X[:, 0], [1234.5, np.nan, 7])
         assert "such as '1,234.5' as 1234.5; missing: '?' (1)" in encoded.notes[0]
 
+    def test_a_point_stays_a_decimal_point_for_numbers_that_were_none_of_texts(self, tmp_path):
+        encoding = learn_encoding(read_table({"n": [1.5, 2.0, 5.0]})[0])
+        (tmp_path / "new.csv").write_text("n;m\n1.234;0,5\n2.345;7,25\n")
+        table, _ = read_table(tmp_path / "new.csv", texts=encoding.spelling)
+        assert table["n"].to_pylist() == ["1.234", "2.345"]
+        assert encoding.transform(table).X[:, 0].tolist() == [1.234, 2.345]
+
     def test_dates_that_were_none_of_texts(self):
         encoding = learn_encoding(read_table({"d": DAYS[:5], "n": [1, 2, 3, 4, 5]})[0])
         table = read_table({"d": ["24/12/2019", "Dec 22, 2019"], "n": [1, 2]})[0]

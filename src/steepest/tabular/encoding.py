@@ -17,7 +17,7 @@ from steepest.tabular.reading.written.dates import learn_date
 from steepest.tabular.reading.written.ids import left_out
 from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling, usual_mark
 from steepest.tabular.reading.written.marks import Marks
-from steepest.tabular.reading.written.numbers import WrittenNumber, learn_number
+from steepest.tabular.reading.written.numbers import WrittenNumber, has_comma, learn_number
 from steepest.tabular.reading.written.words import Words
 from steepest.types import Bounds, Json
 
@@ -214,7 +214,10 @@ def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.C
         return written.read(data)
     # The numbers and dates of the fit were no texts, so they said nothing of how texts are written.
     if isinstance(part, Number) and is_text(data.type):
-        found = learn_number(part.column, Words.of(data), Marks(), *usual_mark(table))
+        words = Words.of(data)
+        # A text such as 1.234 would have been a decimal number in the rows of the fit.
+        usual = usual_mark(table) if has_comma(words) else ("", "")
+        found = learn_number(part.column, words, Marks(), *usual)
         if found.format is None or found.format.unit:
             return WrittenNumber(part.column).read(data)
         return found.format.read(data)[0], found.note

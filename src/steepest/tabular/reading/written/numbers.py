@@ -169,13 +169,10 @@ class WrittenNumber:
         """Return numbers with null in place of those that mean a missing value, such as -999."""
         pyarrow, types = arrow(), arrow().types
         kinds = (types.is_integer, types.is_floating, types.is_decimal)
-        if not any(matches(numbers.type) for matches in kinds) or not (sentinels := self._sentinels()):
+        if not any(matches(numbers.type) for matches in kinds) or not (sentinels := sentinels_in(self.na)):
             return numbers
         missing = pyarrow.compute.is_in(numbers.cast(pyarrow.float64(), safe=False), pyarrow.array(sentinels))
         return pyarrow.compute.if_else(missing, None, numbers)
-
-    def _sentinels(self) -> list[float]:
-        return sentinels_in(self.na)
 
     def values(self, words: Words) -> np.ndarray:
         """Return the number of each text, NaN if it is none in this format."""
@@ -376,7 +373,7 @@ def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, why: str) 
     differ = chosen.values(words) != other.values(words)
     differ &= ~np.isnan(other.values(words))
     # A lone point is a decimal point, unless something speaks against it.
-    if not differ.any() or (chosen.decimal == "." and not _has_comma(words, differ)):
+    if not differ.any() or (chosen.decimal == "." and not has_comma(words, differ)):
         return ""
     k = int(np.argmax(differ))
     text, mine, theirs = words.texts[k].as_py(), chosen.values(words)[k], other.values(words)[k]
@@ -385,9 +382,23 @@ def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, why: str) 
     return f"{what} (decimal={other.decimal!r} reads the other)"
 
 
-def _has_comma(words: Words, chosen: np.ndarray) -> bool:
+def has_comma(words: Words, chosen: np.ndarray | slice = slice(None)) -> bool:
+    """Tell whether there is a comma in a text.
+
+    Parameters
+    ----------
+    words : Words
+        The texts of a column.
+    chosen : array of bool, optional
+        Which of them; all by default.
+
+    Returns
+    -------
+    bool
+        True if there is one.
+    """
     found = arrow().compute.match_substring(words.texts, ",").to_numpy(zero_copy_only=False)
-    return bool((found & chosen).any())
+    return bool(found[chosen].any())
 
 
 def _note(chosen: WrittenNumber, words: Words, values: np.ndarray, missing: np.ndarray, strays: np.ndarray) -> str:
