@@ -44,6 +44,8 @@ bench: $(READY)
 	$(PY) benchmarks/networks.py
 	$(PY) benchmarks/trees.py
 	$(PY) benchmarks/pictures.py
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
+	$(PY) benchmarks/public_tables.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.
 docs: $(DOCS)

@@ -263,5 +263,6 @@ class TestRefusals:
         assert "no rows" in refusal({"a": []})
         assert "cannot be read" in refusal({"a": [1, 2], "b": [1]})
         assert "cannot be read" in refusal(pd.DataFrame({"a": [1, "x"]}, dtype=object))
-        with pytest.raises(TypeError, match="not list"):
-            read_table([1, 2])
+        assert "entry 1 of the list is 1, and not a row" in refusal([1, 2])
+        with pytest.raises(TypeError, match="not int"):
+            read_table(7)

@@ -95,7 +95,7 @@ _max_bytes = click.option(
     type=int,
     default=50,
     show_default=True,
-    help="The largest number of different texts in a column.",
+    help="The most texts of a column with a column of 0 and 1 each; beyond it, means of the target.",
 )
 @click.option("--decimal", metavar="MARK", help="The decimal mark, . or , ; the values of a column tell it by default.")
 @click.option("--thousands", metavar="MARK", help="The mark between thousands: , . ' _ or a space; '' for none.")
@@ -225,10 +225,12 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes = fitted.outputs(file, max_bytes)
+    outputs, notes, unseen = fitted.outputs(file, max_bytes)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)
+    for note in unseen:
+        say(f"warning: {note}", err=True)
     if path is None:
         _print_predictions(fitted, outputs)
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypedDict, overload, runtime_checkable
 
@@ -638,18 +638,28 @@ def _leaves(params: PyTree) -> list[Array]:
     return [params] if np.isscalar(params) or hasattr(params, "__array__") else jax.tree.leaves(params)
 
 
-def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
-    """Return a fit as text; `shown` are the parameters to print."""
-    names = [printable(name, MOST_LETTERS) for name in shown]
+# Returns the first text of each line, the rest of it, and whether it has errors.
+ParameterTable = Callable[[Uncertainty | None], tuple[list[str], list[str], bool]]
+
+
+def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | None = None) -> str:
+    """Return a fit as text; `shown` are the parameters to print, unless a table replaces them."""
+    uncertainty, about = _printed_uncertainty(fit, len(shown))
+    names, cells = [printable(name, MOST_LETTERS) for name in shown], list[str]()
+    if table is not None:
+        names, cells, with_errors = table(uncertainty)
+        if uncertainty is not None and not with_errors:
+            uncertainty, about = None, "left out here, as they do not fit on the line: fit.summary() has them"
     width = max(10, *map(len, names))
     lines = [printable(fit.message), f"  {'loss':>{width}}  {fit.fun:.10g}"]
-    uncertainty, about = _printed_uncertainty(fit, len(shown))
-    if uncertainty is None:
+    if table is not None:
+        lines += [f"  {name:>{width}}  {cell}".rstrip() for name, cell in zip(names, cells, strict=True)]
+    elif uncertainty is None:
         lines += [f"  {name:>{width}}  {value:.8g}" for name, value in zip(names, shown.values(), strict=True)]
     else:
         rows = [["", *row] for row in _rows_with_errors(uncertainty, len(shown))]
         lines += [f"  {name:>{width}}{row}" for name, row in zip(["", *names], aligned(rows), strict=True)]
-    if (left := len(fit.parameter_names) - len(shown)) > 0:
+    if table is None and (left := len(fit.parameter_names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]

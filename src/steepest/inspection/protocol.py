@@ -424,8 +424,8 @@ class TablePredictorLike(TableFitLike, Protocol):
     def held_out(self) -> HeldOutLike | None:
         """The held-out rows; None if there are none."""
 
-    def outputs(self, table: Table) -> tuple[np.ndarray, list[str]]:
-        """Return the outputs of the model for each row of a table, and notes."""
+    def outputs(self, table: Table) -> tuple[np.ndarray, list[str], list[str]]:
+        """Return the outputs of the model for each row of a table, notes, and notes on unseen texts."""
 
 
 @runtime_checkable

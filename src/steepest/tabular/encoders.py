@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from steepest.tabular.categories.answers import Answers
+from steepest.tabular.categories.levels import Category
+from steepest.tabular.categories.means import TargetMean
 from steepest.tabular.reading.arrow import arrow, counted
 from steepest.tabular.reading.columns import (
     DAY,
-    almost_numeric,
     as_codes,
     as_flags,
     as_microseconds,
@@ -38,7 +40,11 @@ Selection = np.ndarray | slice
 
 
 class Encoder(Protocol):
-    """The encoding of one column: a frozen dataclass whose fields JSON can hold."""
+    """The encoding of one column: a frozen dataclass whose fields JSON can hold.
+
+    Its class has a class method `learn`, which `learn_encoder` calls: it returns the encoder learned from the selected
+    rows, or None if the column is useless, and a note or "".
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Json]]]
 
@@ -51,10 +57,6 @@ class Encoder(Protocol):
     def names(self) -> tuple[str, ...]:
         """The columns of the matrix that the encoder makes."""
         ...
-
-    @classmethod
-    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
-        """Return the encoder learned from the selected rows, or None if the column is useless, and a note or ""."""
 
     def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         """Write the numbers of the selected rows into `out`, one column per name, and return a note or ""."""
@@ -193,68 +195,15 @@ class Moment:
         return _filled(self.names[0], ticks, self.mean)
 
 
-@dataclass(frozen=True)
-class Category:
-    """A column of texts: each text except the most frequent becomes a column, 1 in rows with that text and 0 elsewhere.
-
-    Parameters
-    ----------
-    column : str
-        The column of the table.
-    baseline : str
-        The most frequent text. It has no column, so the coefficients of the other texts are differences from it.
-    categories : tuple of (str or None)
-        The other texts in alphabetical order, then None if values were missing.
-    """
-
-    column: str
-    baseline: str
-    categories: tuple[str | None, ...]
-
-    @classmethod
-    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Category | None, str]:
-        codes, texts = as_codes(data)
-        missing, *counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1).tolist()
-        present = {text: count for text, count in zip(texts, counts, strict=True) if count}
-        if not present:
-            return None, f"{column}: no value in any row, so dropped"
-        if len(present) > most:
-            remedy = f"raise max_categories, or encode it yourself{almost_numeric(data)}"
-            return None, f"{column}: {len(present):,} different values, more than {most}, so dropped; {remedy}"
-        if len(present) == 1 and not missing:
-            return None, f"{column}: {next(iter(present))!r} in every row, so dropped"
-        baseline = max(sorted(present), key=present.__getitem__)
-        others = sorted(present.keys() - {baseline})
-        encoder = cls(column, baseline, (*others, None) if missing else tuple(others))
-        size = counted(len(encoder.names), "column")
-        return encoder, f"{column}: {size} against the baseline {column}={baseline}, the most frequent"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(f"{self.column}={'(missing)' if text is None else text}" for text in self.categories)
-
-    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
-        codes, texts = as_codes(data)
-        position = {text: k for k, text in enumerate(self.categories)} | {self.baseline: -1}
-        # A missing value has the code -1, which picks the last entry, that of None.
-        positions = np.array([position.get(text, -2) for text in [*texts, None]])[codes[rows]]
-        out[:] = 0
-        known = np.flatnonzero(positions >= 0)
-        out[known, positions[known]] = 1
-        if not (unknown := np.flatnonzero(positions == -2)).size:
-            return ""
-        examples = [texts[code] if code >= 0 else "(missing)" for code in np.unique(codes[rows][unknown])[:3]]
-        what = f"{counted(len(unknown), 'row')} with values that the training rows lack, such as {', '.join(examples)}"
-        return f"{self.column}: {what}: treated as the baseline {self.column}={self.baseline}"
-
-
 # The encoder classes by the kind that `Encoding.to_dict` saves: the name of the class in lower case. The keys are
 # derived from the classes, so that every saved encoding can be loaded. Renaming a class makes old folders unreadable.
-ENCODERS: dict[str, type[Encoder]] = {kind.__name__.lower(): kind for kind in (Number, Flag, Moment, Category)}
+ENCODERS: dict[str, type[Encoder]] = {
+    kind.__name__.lower(): kind for kind in (Number, Flag, Moment, Category, TargetMean)
+}
 
 
 def learn_encoder(
-    name: str, data: pa.ChunkedArray, rows: Selection, most: int, keep: bool = False
+    name: str, data: pa.ChunkedArray, rows: Selection, most: int, keep: bool = False, answers: Answers | None = None
 ) -> tuple[Encoder | None, str]:  # fmt: skip
     """Learn how a column becomes numbers, with the encoder class for the type of the column.
 
@@ -267,9 +216,12 @@ def learn_encoder(
     rows : array of bool or slice
         The rows to learn from.
     most : int
-        How many distinct values a column of texts may have.
+        The most distinct texts with a column each. A column with more becomes means of the target if there are answers,
+        else its rarest texts are pooled.
     keep : bool
         Whether missing numbers stay missing, as NaN.
+    answers : Answers, optional
+        The targets of all rows.
 
     Returns
     -------
@@ -287,6 +239,8 @@ def learn_encoder(
     elif family_of(kind):
         encoder, note = Moment.learn(name, data, rows, most)
     elif is_text(kind):
+        if answers is not None and _distinct(data, rows) > most:
+            return TargetMean.learn(name, data, rows, answers)
         return Category.learn(name, data, rows, most)
     else:
         return None, f"{name}: a column of type {kind} can't be turned into numbers, so dropped"
@@ -294,6 +248,11 @@ def learn_encoder(
         # Without a mean, missing values stay as they are.
         return replace(encoder, mean=math.nan), note.partition(" filled")[0] + " kept" * bool(note)
     return encoder, note
+
+
+def _distinct(data: pa.ChunkedArray, rows: Selection) -> int:
+    # A missing value has the code -1, and is not counted.
+    return int(np.count_nonzero(np.bincount(as_codes(data)[0][rows] + 1)[1:]))
 
 
 def _useless(column: str, numbers: np.ndarray) -> str:

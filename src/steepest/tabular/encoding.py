@@ -10,7 +10,10 @@ import numpy as np
 
 from steepest.printable import quoted
 from steepest.saving.schema import checked
-from steepest.tabular.encoders import ENCODERS, Category, Encoder, Moment, Number, Selection, learn_encoder
+from steepest.tabular.categories.answers import Answers
+from steepest.tabular.categories.levels import Category
+from steepest.tabular.categories.means import TargetMean
+from steepest.tabular.encoders import ENCODERS, Encoder, Moment, Number, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of, is_text
 from steepest.tabular.reading.written.dates import learn_date
@@ -39,12 +42,15 @@ class Encoded:
     kept : array of bool of shape (rows,)
         Which rows of the table are in X: all, unless rows with missing values are dropped.
     notes : tuple of str
-        Sentences about values that were filled in, dropped, or absent from the training rows.
+        Sentences about values that were filled in or dropped.
+    unseen : tuple of str
+        Sentences about texts that the training rows lack.
     """
 
     X: np.ndarray
     kept: np.ndarray
     notes: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,9 @@ class Encoding:
         """The columns of the table that are categories, in the order of `categories`."""
         return [part.column for part in self.parts if isinstance(part, Category)]
 
-    def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
+    def transform(
+        self, table: pa.Table, dtype: type[np.floating] = np.float64, answers: Answers | None = None
+    ) -> Encoded:
         """Turn a table into a matrix, with the learned encoders.
 
         Parameters
@@ -144,6 +152,8 @@ class Encoding:
             A table with the columns that the encoding uses; other columns are ignored.
         dtype : dtype
             The floating-point type of the matrix.
+        answers : Answers, optional
+            The targets of the table of the fit, whose training rows then get means of the target from other rows.
 
         Returns
         -------
@@ -156,6 +166,9 @@ class Encoding:
             If a column is missing, can't be read as the kind of column that was learned, holds an infinity, or
             lacks values although ``missing="error"``.
         """
+        names = set(table.column_names)
+        if absent := [part.column for part in self.parts if names.isdisjoint((part.column, part.column.strip()))]:
+            raise TableError(_absent(absent, table.column_names))
         spelling, data, read = self.spelling, {}, []
         for part in self.parts:
             data[part.column], note = _read(part, table, spelling.get(part.column))
@@ -163,12 +176,16 @@ class Encoding:
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
-        notes, start = [*read, *notes], 0
+        notes, start, unseen = [*read, *notes], 0, list[str]()
         for part in self.parts:
             stop = start + len(part.names)
-            notes.append(part.fill(X[:, start:stop], data[part.column], rows))
+            note = part.fill(X[:, start:stop], data[part.column], rows)
+            (unseen if isinstance(part, (Category, TargetMean)) else notes).append(note)
+            if answers is not None and isinstance(part, TargetMean):
+                training = answers.training & kept
+                X[training[kept], start:stop] = part.out_of_fold(data[part.column], training, answers)
             start = stop
-        return Encoded(X, kept, tuple(filter(None, notes)))
+        return Encoded(X, kept, tuple(filter(None, notes)), tuple(filter(None, unseen)))
 
     def to_dict(self) -> dict[str, Json]:
         """Return the encoding as a dict that JSON can hold with every digit.
@@ -238,15 +255,17 @@ def learn_encoding(
     max_categories: int = 50,
     rows: np.ndarray | None = None,
     spelling: Spelling | None = None,
+    answers: Answers | None = None,
 ) -> Encoding:
     """Learn how the columns of a table become numbers.
 
     Texts are read as numbers or dates, if they are written so. Numbers stay as they are; true and false become 1 and 0;
     dates become days since the earliest day, with a sine and a cosine for each cycle that they go through; times of day
-    and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against the most frequent text.
-    A column is dropped, with a note, if it is empty, has one value in all rows, holds more than `max_categories`
-    different texts, or is of another type, such as lists. Columns that only number or name the rows are dropped, too,
-    unless `features` names them.
+    and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against the most frequent text. If
+    a column holds more than `max_categories` different texts, the mean of the target in the training rows of each text
+    takes their place, or, without answers, the rarest texts share one column. A column is dropped, with a note, if it
+    is empty, has one value in all rows or a different text in each, or is of another type, such as lists. Columns that
+    only number or name the rows are dropped, too, unless `features` names them.
 
     Parameters
     ----------
@@ -262,11 +281,13 @@ def learn_encoding(
         How missing values are treated: "mean" replaces them by the mean of the training rows (a missing
         text is a category of its own), "drop" drops the row, "error" refuses the table, "keep" leaves NaN.
     max_categories : int
-        How many different texts a column may have.
+        The most texts of a column that get a column each.
     rows : array, optional
         The rows to learn from, as a mask or as row numbers; all by default.
     spelling : Spelling, optional
         How the texts of the columns are written; learned from the table by default.
+    answers : Answers, optional
+        The targets of all rows.
 
     Returns
     -------
@@ -289,7 +310,7 @@ def learn_encoding(
     >>> encoding.names
     ('plan=a', 'age')
     >>> print(*encoding.notes, sep="; ")
-    plan: 1 column against the baseline plan=b, the most frequent; id: 3 different values, more than 2, so dropped; ...
+    plan: 1 column against the baseline plan=b, the most frequent; id: a different value in each row, so dropped
     """
     check_choice("missing", missing, ("mean", "drop", "error", "keep"))
     asked = features if features is None or isinstance(features, str) else list(features)
@@ -302,7 +323,13 @@ def learn_encoding(
     training[slice(None) if rows is None else rows] = True
     if not training.any():
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
-    first = [learn_encoder(name, column, training, max_categories, missing == "keep") for name, column in data.items()]
+
+    def learn(columns: Mapping[str, pa.ChunkedArray], keep: bool) -> list[tuple[Encoder | None, str]]:
+        return [
+            learn_encoder(name, column, training, max_categories, keep, answers) for name, column in columns.items()
+        ]
+
+    first = learn(data, missing == "keep")
     notes = [note for encoder, note in first if encoder is None]
     said = [*useless.values(), *(spelling.notes[name] for name in data if name in spelling.notes)]
     useful = {encoder.column: data[encoder.column] for encoder, _ in first if encoder}
@@ -312,7 +339,7 @@ def learn_encoding(
     second = first
     if gaps:
         # Rows were dropped, so learn again: means and categories must come from the remaining rows.
-        second = [learn_encoder(name, column, training, max_categories) for name, column in useful.items()]
+        second = learn(useful, False)
     parts = tuple(encoder for encoder, _ in second if encoder)
     notes = said + notes * bool(gaps) + gaps + [note for _, note in second if note]
     if not parts:
@@ -347,6 +374,14 @@ def _selected(
         return left
     shown = ", ".join(names[:MOST_NAMES])
     raise TableError(f"no feature is left: the table has {shown}; use or keep at least one of them")
+
+
+def _absent(absent: Sequence[str], names: Sequence[str]) -> str:
+    """Return the message about columns that a table lacks."""
+    if len(absent) == 1:
+        return f"there is no column {quoted(absent[0])} in the table: {nearest(absent[0], names)}"
+    shown = ", ".join(map(quoted, absent[:MOST_NAMES])) + ", …" * (len(absent) > MOST_NAMES)
+    return f"there are no columns {shown} in the table: {nearest('', names)}"
 
 
 def _complete(data: Mapping[str, pa.ChunkedArray], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:

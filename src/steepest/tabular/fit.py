@@ -71,11 +71,11 @@ def fit_table(
 ) -> TableFit:
     """Fit a model that predicts one column of a table from the others.
 
-    Numbers, true and false, dates, and texts with few different values are used; other columns are dropped,
-    and named in `notes`. Texts are read as people write them: "$1,234.50", "12 km", "5 %", "(300)", "31/12/2020" and
-    "Jan 5, 2020" are numbers and dates. If at least 90 % of the values of a column are numbers, the others are missing,
-    as "?" is. A target with two different values, or of texts, makes a classification (log loss;
-    softmax for more than two classes); a target of more different numbers makes a regression (squared loss).
+    Numbers, true and false, dates and texts are used; columns that tell nothing are dropped, and named in `notes`.
+    Texts are read as people write them: "$1,234.50", "12 km", "5 %", "(300)", "31/12/2020" and "Jan 5, 2020" are
+    numbers and dates. If at least 90 % of the values of a column are numbers, the others are missing, as "?" is.
+    A target with two different values, or of texts, makes a classification (log loss; softmax for more than two
+    classes); a target of more different numbers makes a regression (squared loss).
 
     Parameters
     ----------
@@ -93,7 +93,10 @@ def fit_table(
         they are kept, which only a tree can. By default a tree keeps them, and other models get the mean. Rows without
         a target are always dropped.
     max_categories : int
-        How many different values a column of texts may have; a column with more is dropped.
+        The most different texts for which a column of texts becomes a column of 0 and 1 for each. With more it becomes
+        one column, with the mean of the target in the training rows that have the same text (for k classes, k − 1
+        columns with the share of each). The mean of few rows is drawn to that of all, and each training row gets a mean
+        of other rows than itself.
     decimal : {".", ","}, optional
         The decimal mark of numbers that are written as texts; by default the texts tell it, and `notes` says how a text
         such as "1,234" was read if they do not.
@@ -219,4 +222,6 @@ def fit_table(
         notes=[*ready.notes, f"fitted: {described(model, cost, penalty)}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,
+        # Column by column, as all at once would copy the rows.
+        spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
     )

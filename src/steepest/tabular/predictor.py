@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Literal, overload
 
@@ -103,8 +105,9 @@ class TablePredictor(HoldsFit):
 
         Parameters
         ----------
-        X : path, DataFrame, pyarrow.Table or dict
-            A table with the columns that the fit uses; other columns are ignored.
+        X : path, DataFrame, pyarrow.Table, dict or list
+            A table with the columns that the fit uses, in any order; other columns are ignored. A dict of single values
+            or a Series is one row, and a list has several such rows.
         interval, level : optional
             As for `Fit.predict`. For two classes the interval is that of the probability of the second.
 
@@ -120,18 +123,26 @@ class TablePredictor(HoldsFit):
             If a column is missing or can't be read as the kind of column that was learned.
         ValueError
             If no such interval follows from the fit, with the reason.
+
+        Warns
+        -----
+        RuntimeWarning
+            If rows have texts that the training rows lack, with their count and what they are treated as.
         """
         if interval is not None or level is not None:
             read, _ = read_table(X, texts=self.encoding.spelling)
             encoded = self.encoding.transform(read)
+            _warn(encoded.unseen)
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
             ends = np.full((read.num_rows, 3), np.nan)
             ends[encoded.kept] = np.asarray(found)
             return replace(found, prediction=ends[:, 0], low=ends[:, 1], high=ends[:, 2])
-        return self.labels(self.outputs(X)[0])
+        outputs, _, unseen = self.outputs(X)
+        _warn(unseen)
+        return self.labels(outputs)
 
     @np.errstate(all="ignore")
-    def outputs(self, table: Table, max_bytes: float | None = None) -> tuple[np.ndarray, list[str]]:
+    def outputs(self, table: Table, max_bytes: float | None = None) -> tuple[np.ndarray, list[str], list[str]]:
         """Return the outputs of the model for each row of a table, from which `labels` makes predictions.
 
         Parameters
@@ -147,14 +158,16 @@ class TablePredictor(HoldsFit):
             For a regression numbers in the target's units. For two classes the probability of the second, or, from
             a support vector machine, a score that is above 0 for the second. For more classes one column for each.
         notes : list of str
-            Sentences on what was read, and on values that were filled in or that the training rows lack.
+            Sentences on what was read, and on values that were filled in.
+        unseen : list of str
+            Sentences on texts that the training rows lack.
         """
         read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
         outputs[encoded.kept] = found
-        return outputs, [*map(printable, [*notes, *encoded.notes])]
+        return outputs, [*map(printable, [*notes, *encoded.notes])], [*map(printable, encoded.unseen)]
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predictions for outputs of the model: the outputs of a regression, else the most likely classes.
@@ -205,3 +218,9 @@ class TablePredictor(HoldsFit):
 
     def _labels_at(self, indices: np.ndarray) -> np.ndarray:
         return np.array(self.classes, dtype=object)[indices]
+
+
+def _warn(unseen: Sequence[str]) -> None:
+    if unseen:
+        # Level 3 is the caller of `predict`.
+        warnings.warn("; ".join(map(printable, unseen)), RuntimeWarning, stacklevel=3)

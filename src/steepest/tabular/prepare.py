@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.models.losses import Loss
 from steepest.printable import printable, quoted
+from steepest.tabular.categories.answers import Answers
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
@@ -128,13 +129,14 @@ def prepare(
     if len(numbers) < size:
         read = read.filter(arrow().array(answer.kept))
     training = split(answer.y, held_out, len(answer.classes or ()), random)
+    answers = Answers.of(target, answer.y, answer.classes, training)
     encoding = learn_encoding(
         read, target, rows=training, features=features, drop=drop, missing=missing, max_categories=max_categories,
-        spelling=spelling,
+        answers=answers, spelling=spelling,
     )  # fmt: skip
     if answer.written is not None:
         encoding = replace(encoding, written=(*encoding.written, answer.written))
-    encoded = encoding.transform(read)
+    encoded = encoding.transform(read, answers=answers)
     kept, training = encoded.kept, training[encoded.kept]
     rows = TableRows(encoded.X, answer.y[kept], numbers[kept])
     notes = [*notes[:1], *answer.notes, *notes[1:]]
@@ -153,9 +155,9 @@ def prepare(
         classes = tuple(classes[int(k)] for k in present)
     if not training.all():
         notes.append(f"{counted(int((~training).sum()), 'row')} held out, {training.sum():,} to learn from")
-    return Prepared(
-        rows[training], rows[~training], classes, encoding, [*map(printable, [*notes, *encoding.notes])], size
-    )
+    # Only held-out rows can have texts that the training rows lack.
+    notes += [*encoding.notes, *(f"held out, {note}" for note in encoded.unseen)]
+    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size)
 
 
 def prepare_again(
@@ -195,7 +197,8 @@ def prepare_again(
     if classes is not None:
         codes = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]
         y = np.array(codes, dtype=float)[y.astype(int)]
-    encoded = encoding.transform(read.filter(arrow().array(answer.kept)))
+    answers = Answers.of(target, y, classes, learnt[answer.kept])
+    encoded = encoding.transform(read.filter(arrow().array(answer.kept)), answers=answers)
     rows = TableRows(encoded.X, y[encoded.kept], numbers[encoded.kept])
     if classes is not None:
         rows = rows[rows.y >= 0]

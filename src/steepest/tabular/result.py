@@ -12,9 +12,10 @@ import numpy as np
 
 from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resampling.bootstrap import Bootstrap
-from steepest.fitting.result import Fit, Limits
+from steepest.fitting.result import Fit, Limits, described_fit
 from steepest.fitting.resume import fit_from_record
 from steepest.fitting.tree.resume import tree_from_record
+from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.models import Network, Tree
 from steepest.printable import printable
 from steepest.saving.folder import staged
@@ -22,9 +23,11 @@ from steepest.saving.objects import from_json, to_json
 from steepest.saving.record import write_record
 from steepest.saving.schema import TableRecord, checked
 from steepest.tabular.encoding import Encoding
+from steepest.tabular.method import has_coefficients
 from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
 from steepest.tabular.predictor import TablePredictor
 from steepest.tabular.prepare import TableRows, prepare_again
+from steepest.tabular.printing.coefficients import coefficient_lines, effect_in_words
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.trace import dumps
 from steepest.types import Callback, Json, Seed, Table
@@ -65,12 +68,16 @@ class TableFit(TablePredictor):
         A mask of the rows of the table: True for the rows that were fitted.
     held_out : HeldOut or None
         The held-out rows; None if there are none, or if the fit was loaded from disk.
+    spread : array or None
+        The standard deviation of each column of the matrix in the training rows; None for a model without coefficients
+        of columns.
     """
 
     score: Score | None
     notes: list[str]
     learnt: np.ndarray = field(repr=False)
     held_out: HeldOut | None = field(default=None, repr=False)
+    spread: np.ndarray | None = field(default=None, repr=False)
 
     @np.errstate(all="ignore")
     def more(self, table: Table = None, **how: Unpack[Continuation]) -> TableFit:
@@ -195,13 +202,41 @@ class TableFit(TablePredictor):
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         """Return the record and the arrays to save."""
         record, arrays = self.fit._saved()
-        return record | self._record(), arrays | {"learnt": self.learnt}
+        spread = {} if self.spread is None else {"spread": self.spread}
+        return record | self._record(), arrays | {"learnt": self.learnt} | spread
 
     def __str__(self) -> str:
-        return "\n".join([*map(printable, self.notes), "", super().__str__(), "", self._score_in_words()])
+        doubt = self.score.doubt() if self.score else ""
+        lines = [doubt, ""] if doubt else []
+        return "\n".join([*lines, *map(printable, self.notes), "", self._described(), "", self._score_in_words()])
+
+    def _described(self) -> str:
+        """Return the fit as text, without its notes and its score."""
+        if not has_coefficients(self.model):
+            return super().__str__()
+        coef, intercept = (np.asarray(self.params[name]) for name in ("coef", "intercept"))
+        outputs = 1 if coef.ndim == 1 else len(coef)
+        estimates = np.column_stack([coef.reshape(outputs, -1), np.atleast_1d(intercept)])
+
+        def table(uncertainty: Uncertainty | None) -> tuple[list[str], list[str], bool]:
+            errors = None
+            if uncertainty is not None:
+                # All coefficients class by class, then all intercepts.
+                flat = uncertainty.flat_errors
+                errors = np.column_stack([flat[:-outputs].reshape(outputs, -1), flat[-outputs:]])
+            labels = (self.classes or ()) if outputs > 1 else ()
+            names, lines, with_errors = coefficient_lines(self.encoding.names, labels, estimates, errors, self.spread)
+            if self.spread is not None:
+                names.append("effect")
+                lines.append(printable(effect_in_words(self.loss.name, self.target, self.classes)))
+            return names, lines, with_errors
+
+        return described_fit(self.fit, self.fit._named, table)
 
     def _summary(self) -> tuple[str, str]:
-        headline, _, text = super().__str__().partition("\n")
+        headline, _, text = self._described().partition("\n")
+        if doubt := self.score.doubt() if self.score else "":
+            headline, text = doubt, f"{headline}\n{text}"
         return headline, "\n".join([self._score_in_words(), "", dedent(text), "", *self.notes])
 
     def _score_in_words(self) -> str:
@@ -264,6 +299,8 @@ class TableFit(TablePredictor):
             score=own["score"] and checked(own["score"], Score),
             notes=own["notes"],
             learnt=arrays["learnt"],
+            # Folders of earlier versions lack it.
+            spread=arrays.get("spread"),
         )
 
 

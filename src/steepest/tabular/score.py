@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
 from steepest.tabular.confusion import Confusion
+from steepest.tabular.printing.doubt import likely_reason
 from steepest.tabular.reading.arrow import Label, counted
 
 # The smallest normal float. It replaces smaller probabilities and means, because the logarithm of 0 is infinite.
 TINY = np.finfo(float).tiny
+# A loss that is above that of the guess by this part is the same but for rounding.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Score:
         For a fitted quantile the share of rows at or below their prediction.
     confusion : Confusion or None
         The confusion matrix; None for a regression.
+    reason : str
+        The likely reason, if the model predicts the held-out rows worse than the guess; else "".
     """
 
     rows: int
@@ -49,6 +54,27 @@ class Score:
     guess: str
     below: float | None = None
     confusion: Confusion | None = None
+    reason: str = ""
+
+    def doubt(self) -> str:
+        """Return a sentence that says so if the model predicts the held-out rows worse than the guess.
+
+        Returns
+        -------
+        str
+            The sentence; "" for a model that is at least as good as the guess.
+        """
+        if not self.reason:
+            return ""
+        on = f"on {counted(self.rows, 'held-out row')}"
+        if self.confusion is not None and self.value < self.baseline:
+            rates = f"{_percent(self.value)} {on} are right, and {_percent(self.baseline)} by the guess"
+            return f"worse than always guessing the most frequent class: {rates}; likely reason: {self.reason}"
+        root = self.measure == Squared.name and self.confusion is None
+        what = "the root mean square error" if root else f"the mean {self.measure}"
+        loss, guess = (each**0.5 if root else each for each in (self.loss, self.baseline_loss))
+        numbers = f"{what} {on} is {loss:.4g}, and {guess:.4g} by the guess"
+        return f"worse than guessing {self.guess}: {numbers}; likely reason: {self.reason}"
 
     def words(self) -> str:
         """Return the score as a sentence, followed by the confusion matrix of a classification.
@@ -152,9 +178,11 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
     r2, r2_of_guess = (
         float(1 - ((y - each) ** 2).mean() / variance) if variance else float("nan") for each in (z, guess)
     )
-    cost, cost_of_guess = (float(_cost(np.broadcast_to(each, y.shape), y, loss).mean()) for each in (z, guess))
+    costs = [_cost(np.broadcast_to(each, y.shape), y, loss) for each in (z, guess)]
+    cost, cost_of_guess = (float(each.mean()) for each in costs)
     below = float(np.mean(y <= z)) if isinstance(loss, Quantile) else None
-    return Score(len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below)
+    score = Score(len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below)
+    return _with_reason(score, held_out, len(training), *costs)
 
 
 def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label]) -> Score:
@@ -176,7 +204,19 @@ def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, class
     accuracy, accuracy_of_guess = (float(np.mean(each == y)) for each in (predicted, most_frequent))
     cost, cost_of_guess = (float(each.mean()) for each in costs)
     confusion = Confusion.of(classes, y, predicted)
-    return Score(len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion)
+    score = Score(len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion)
+    return _with_reason(score, held_out, len(training), *costs)
+
+
+def _with_reason(score: Score, held_out: HeldOut, learned: int, costs: np.ndarray, of_guess: np.ndarray) -> Score:
+    """Return the score with the likely reason if it is worse than that of the guess."""
+    # The comparison is also false if the loss is NaN.
+    as_good = score.loss <= score.baseline_loss * (1 + ROUNDING)
+    if score.confusion is not None:
+        as_good = as_good and score.value >= score.baseline
+    if as_good:
+        return score
+    return replace(score, reason=likely_reason(learned, held_out.X.shape[1], costs, of_guess, held_out.rows))
 
 
 def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:

@@ -22,6 +22,7 @@ from steepest.tabular.reading.excel_files import read_excel
 from steepest.tabular.reading.feather_files import read_feather
 from steepest.tabular.reading.json_files import read_json
 from steepest.tabular.reading.parquet_files import read_parquet
+from steepest.tabular.reading.rows import as_columns
 from steepest.types import Table
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def read_table(
     source : str, path, DataFrame, pyarrow.Table or dict
         A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .zip (with one CSV in it), .json, .jsonl, .xlsx,
         .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface,
-        such as a polars DataFrame; or a dict of columns by name.
+        such as a polars DataFrame; a dict of columns by name; or rows, of which each is a dict or a pandas Series: one
+        of them, or a list.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
     texts : collection of str
@@ -136,14 +138,17 @@ def _from_memory(source: Table) -> pa.Table:
     if isinstance(source, pyarrow.Table):
         return source
     try:
+        source = as_columns(source)
         if pandas and isinstance(source, pandas.DataFrame):
             return pyarrow.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
             return pyarrow.table(source)
+    except TableError:
+        raise
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         why = "; ".join(first_line(part) for part in error.args)
         raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
-    raise TypeError(f"a table is a path, a DataFrame or a dict of columns, not {type(source).__name__}")
+    raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {type(source).__name__}")
 
 
 def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:

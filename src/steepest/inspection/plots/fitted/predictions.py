@@ -248,7 +248,7 @@ def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Pred
     kind = "numbers" if fit.classes is None else _kind_of(fit.loss)
     classes, note = fit.classes or (), point_of(fit)
     if X is not None:
-        outputs, _ = fit.outputs(X)
+        outputs, *_ = fit.outputs(X)
         if y is None:
             y = _column(X, fit.target)
         return Predictions.of(
