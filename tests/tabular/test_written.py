@@ -111,7 +111,7 @@ class TestNumbers:
         assert words in encoding.notes[0]
 
     def test_categories_made_on_purpose_stay(self):
-        frame = pd.DataFrame({"c": pd.Categorical(["1", "2", "3", "1"]), "n": [1, 2, 3, 5]})
+        frame = pd.DataFrame({"c": pd.Categorical(["1", "2", "3"] * 2 + ["1"]), "n": [1, 2, 3, 5, 1, 2, 3]})
         assert learn_encoding(read_table(frame)[0]).names == ("c=2", "c=3", "n")
 
     @pytest.mark.parametrize(
