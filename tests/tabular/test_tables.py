@@ -87,9 +87,17 @@ class TestReading:
         table, _ = read_table(write(tmp_path, "a;b;c\n1,5;1.234;1.5\n-2,25;2.000;2.5\n"))
         assert table.to_pydict() == {"a": ["1,5", "-2,25"], "b": ["1.234", "2.000"], "c": [1.5, 2.5]}
 
-    def test_numbers_with_leading_zeros_stay_texts(self, tmp_path):
-        table, _ = read_table(write(tmp_path, 'zip,n,half\n01234,10,0.5\n"98765",20,0\n'))
+    @pytest.mark.parametrize("start", ["", "\ufeff", "\n"])
+    def test_numbers_with_leading_zeros_stay_texts(self, tmp_path, start):
+        table, _ = read_table(write(tmp_path, start + 'zip,n,half\n01234,10,0.5\n"98765",20,0\n'))
         assert table.to_pydict() == {"zip": ["01234", "98765"], "n": [10, 20], "half": [0.5, 0.0]}
+
+    def test_a_leading_zero_after_many_bytes(self, tmp_path):
+        # Blocks of 2**20 bytes begin at any byte of a row.
+        for shift in range(4):
+            head = "x" * shift + ",zip\n" + "1,2\n" * (2**18 - 2)
+            table, _ = read_table(write(tmp_path, head + "1,07\n"))
+            assert table["zip"][-1].as_py() == "07"
 
     def test_a_table_that_r_wrote(self, tmp_path):
         table, _ = read_table(write(tmp_path, '"mpg"  "name"\n"1"  21.5  "Mazda RX4"\n"2"  22  "Fiat"\n', "t.txt"))

@@ -234,9 +234,9 @@ def _first_lines(file: CsvFile) -> list[str]:
                 break
     if not found:
         raise TableError(f"{file.label} is empty: give a file with a header and rows")
-    # A line that is longer is cut.
-    whole = [line.decode(errors="replace").strip("\r\n") for line in found]
-    return [part for line in whole for part in line.splitlines()][:LINES]
+    # A line that is longer is cut. The mark of UTF-8 at the beginning is no part of a name.
+    text = b"".join(found).decode(errors="replace").removeprefix("\ufeff")
+    return [line for line in text.splitlines() if line.strip()][:LINES]
 
 
 def _with_texts(
@@ -310,13 +310,20 @@ class _QuoteCounter:
         self.last = b""
         self.leading_zeros = [re.compile(re.escape(mark.encode()) + rb"0\d") for mark in (delimiter, "\n", '"')]
         self.reading, self.ended = threading.Lock(), False
+        self.error: Exception | None = None
         # The objects that pyarrow may still refer to: the file, and the blocks that were read.
         self.lent: list[weakref.ref[object]] = []
 
     def read(self, size: int) -> memoryview:
         """Read and count; once `ended` is set, the stream is at its end."""
         with self.reading:
-            data = b"" if self.ended else self.stream.read(size)
+            data = b""
+            if not self.ended:
+                try:
+                    data = self.stream.read(size)
+                except Exception as error:  # noqa: BLE001
+                    # It is raised by `to_pyarrow`. Its traceback would keep the file alive that is waited for there.
+                    self.error, self.ended = error.with_traceback(None), True
             self.quotes += data.count(b'"')
             if not self.zeros:
                 across = self.last + data[:2]
@@ -343,12 +350,17 @@ class _QuoteCounter:
 
         try:
             yield lend
+        except Exception:
+            if self.error is None:
+                raise
         finally:
             self.ended = True
             with self.reading:
                 until = time.monotonic() + PATIENCE
             while any(lent() is not None for lent in self.lent) and time.monotonic() < until:
                 time.sleep(1e-3)
+        if self.error is not None:
+            raise self.error
 
 
 class _LentFile(io.RawIOBase):
