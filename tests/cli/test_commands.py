@@ -241,6 +241,19 @@ class TestFit:
             ]
         np.testing.assert_allclose(found, known.predict_proba(frame[names].to_numpy()), atol=0.01)
 
+    def test_how_numbers_are_written(self, run):
+        x = [k * 1.125 for k in range(1, 41)]
+        lines = [f'"{value:.3f}";{2 * value:.3f}'.replace(".", ",") for value in x]
+        Path("c.csv").write_text("\n".join(["x;y", *lines, "-999;7,5"]))
+        words = ["--decimal", ",", "--na=-999", "--missing", "drop", "--held-out", 0]
+        code, out, _ = run("fit", "c.csv", "--target", "y", "--out", "kept", *words)
+        assert code == 0
+        assert "1 row with missing values dropped (x 1)" in out
+        assert st.load("kept").coefficients["x"] == pytest.approx(2)
+        Path("new.csv").write_text("x\n2.000\n")
+        _, out, _ = run("predict", "kept", "new.csv", "--out", "p.csv")
+        assert Path("p.csv").read_text().splitlines()[1].split(",")[1].startswith("4000")
+
     def test_a_learning_rate_and_batches(self, run):
         options = ["--learning-rate", 0.005, "--epochs", 400, "--batch-size", 2, "--features", "age", "--held-out", 0]
         code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", *options)
@@ -264,13 +277,14 @@ class TestFit:
             ("age,age,height\n1,2,3\n", [], "more than one column named 'age'"),
             ("age,height\n" + "".join(f"{k},text{k}\n" for k in range(5000)), [], "5,000 different texts"),
             ("age,height\n1,2\n1,2,3\n", [], "line 3 of u.csv has 3 fields"),
-            (b"age,height\n1,\xff\n", [], "line 2 of u.csv holds the byte 0xFF"),
+            (b"age,height\n1,\x81\n", [], "u.csv is neither UTF-8 nor Windows-1252"),
             (TABLE, ["--features", "agee"], "did you mean 'age'?"),
             (TABLE, ["--drop", "none"], "there is no column 'none'"),
             (TABLE, ["--missing", "zero"], "missing='zero'"),
             (TABLE, ["--missing", "error"], "values are missing (age 1)"),
             (TABLE, ["--task", "classification"], "a different one in each row"),
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
+            (TABLE, ["--decimal", "x"], "decimal='x': give '.' or ','"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),
             (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge means --penalty l2 --alpha"),

@@ -8,7 +8,9 @@ import threading
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from tests.interrupts import interrupted
@@ -54,6 +56,19 @@ def texts(path):
     pq.write_table(pa.table({"a": ["x" * 10_000] * 200, "b": ["y"] * 200}), path, compression="zstd")
 
 
+def jsonl(path):
+    path.write_bytes(b'{"a":1,"b":2}\n' * 50_000)
+
+
+def feather(path):
+    pa.feather.write_feather(pa.table({"a": ZEROS, "b": ZEROS}), path, compression="zstd", chunksize=10_000)
+
+
+def workbook(path):
+    """Write a sheet that unpacks to 1 MB."""
+    pd.DataFrame({"a": [1] * 9_000, "b": 2}).to_excel(path, index=False)
+
+
 BOMBS = {
     "t.csv": write_csv,
     "t.csv.gz": write_gzip,
@@ -62,6 +77,9 @@ BOMBS = {
     "deflated.zip": zipped(zipfile.ZIP_DEFLATED),
     "bz2.zip": zipped(zipfile.ZIP_BZIP2),
     "lzma.zip": zipped(zipfile.ZIP_LZMA),
+    "lines.jsonl": jsonl,
+    "sheet.xlsx": workbook,
+    "equal.feather": feather,
     "equal.parquet": parquet(ZEROS),
     "plain.parquet": parquet(ZEROS, use_dictionary=False, compression="gzip"),
     "texts.parquet": texts,
@@ -184,7 +202,7 @@ def test_an_interrupt_while_a_file_is_unpacked_ends_the_command(by, tmp_path):
 
 def test_a_file_is_left_only_after_pyarrow_has_released_it():
     # A thread of pyarrow that calls Python while the process ends would crash it: once in 40 interrupts.
-    counter = csv_files._QuoteCounter(io.BytesIO(b'"a"\n1\n'))
+    counter = csv_files._QuoteCounter(io.BytesIO(b'"a"\n1\n'), ",")
     with counter.to_pyarrow() as lend:
         file = lend()
         held = [file, file.read(4)]

@@ -2,6 +2,7 @@
 
 import gzip
 import importlib.util
+import json
 import zipfile
 from pathlib import Path
 
@@ -69,10 +70,60 @@ class TestReading:
     def test_words_that_mean_missing(self, tmp_path, word):
         assert read_table(write(tmp_path, f"a,b\n1,{word}\n2,x\n"))[0]["b"].to_pylist() == [None, "x"]
 
-    def test_semicolons_and_decimal_commas(self, tmp_path):
-        table, notes = read_table(write(tmp_path, "a;b\n1,5;x\n-2,25;y\n"))
-        assert table.to_pydict() == {"a": [1.5, -2.25], "b": ["x", "y"]}
-        assert notes[1:] == ["the columns are separated by semicolons", "decimal commas are read as points"]
+    @pytest.mark.parametrize(
+        ("mark", "name"),
+        [(";", "t.csv"), ("\t", "t.csv"), ("|", "t.csv"), (",", "t.txt"), ("\t", "t.txt"), ("  ", "t.txt")],
+    )
+    def test_separators(self, tmp_path, mark, name):
+        table, notes = read_table(write(tmp_path, "a,b\n1,x\n-2,y\n".replace(",", mark), name))
+        assert table.to_pydict() == {"a": [1, -2], "b": ["x", "y"]}
+        assert ("separated by" in " ".join(notes)) == (mark != ",")
+
+    def test_a_separator_within_texts_is_none(self, tmp_path):
+        table, _ = read_table(write(tmp_path, "place;size\nParis, France;1,5\nRome;2,5\n"))
+        assert table.column_names == ["place", "size"]
+
+    def test_decimal_commas_stay_texts_and_so_do_points_that_may_be_thousands(self, tmp_path):
+        table, _ = read_table(write(tmp_path, "a;b;c\n1,5;1.234;1.5\n-2,25;2.000;2.5\n"))
+        assert table.to_pydict() == {"a": ["1,5", "-2,25"], "b": ["1.234", "2.000"], "c": [1.5, 2.5]}
+
+    @pytest.mark.parametrize("start", ["", "\ufeff", "\n"])
+    def test_numbers_with_leading_zeros_stay_texts(self, tmp_path, start):
+        table, _ = read_table(write(tmp_path, start + 'zip,n,half\n01234,10,0.5\n"98765",20,0\n'))
+        assert table.to_pydict() == {"zip": ["01234", "98765"], "n": [10, 20], "half": [0.5, 0.0]}
+
+    def test_a_leading_zero_after_many_bytes(self, tmp_path):
+        # Blocks of 2**20 bytes begin at any byte of a row.
+        for shift in range(4):
+            head = "x" * shift + ",zip\n" + "1,2\n" * (2**18 - 2)
+            table, _ = read_table(write(tmp_path, head + "1,07\n"))
+            assert table["zip"][-1].as_py() == "07"
+
+    def test_a_table_that_r_wrote(self, tmp_path):
+        table, _ = read_table(write(tmp_path, '"mpg"  "name"\n"1"  21.5  "Mazda RX4"\n"2"  22  "Fiat"\n', "t.txt"))
+        assert table.to_pydict() == {"column 1": [1, 2], "mpg": [21.5, 22.0], "name": ["Mazda RX4", "Fiat"]}
+
+    @pytest.mark.parametrize(
+        ("encoding", "word"),
+        [("cp1252", "holds the byte 0xF6, which is not UTF-8: read as Windows-1252, where it is 'ö'"),
+         ("utf-16", "its encoding is UTF-16"), ("utf-16-le", "its encoding is UTF-16"), ("utf-16-be", "UTF-16"),
+         ("utf-32", "UTF-32"), ("utf-8-sig", "")],
+    )  # fmt: skip
+    def test_encodings(self, tmp_path, encoding, word):
+        text = "größe,Preis\n1,5 €\n2,6 €\n"
+        table, notes = read_table(write(tmp_path, text.encode(encoding)))
+        assert table.to_pydict() == {"größe": [1, 2], "Preis": ["5 €", "6 €"]}
+        assert word in " ".join(notes)
+
+    def test_an_old_encoding_far_down(self, tmp_path):
+        rows = b"".join(b"%d,plain\n" % k for k in range(300_000)) + b"7,caf\xe9\n"
+        table, notes = read_table(write(tmp_path, b"a,b\n" + rows))
+        assert table["b"][-1].as_py() == "café"
+        assert "line 300,002 holds the byte 0xE9" in notes[1]
+
+    def test_spaces_around_names(self, tmp_path):
+        assert read_table(write(tmp_path, " a , b\n1,2\n"))[0].column_names == ["a", "b"]
+        assert read_table({" a ": [1]})[0].column_names == ["a"]
 
     def test_quotes_hold_separators_and_line_breaks(self, tmp_path):
         table, _ = read_table(write(tmp_path, 'a,b\r\n1,"x, ""y""\nz"\r\n2,w\r\n'))
@@ -97,6 +148,72 @@ class TestReading:
         assert "column 1 has no name" in notes[-1]
 
 
+class TestOtherFiles:
+    frame = pd.DataFrame({
+        "n": [1, 2, 3], "x": [1.5, None, 2.5], "c": ["red", None, "größe"], "flag": [True, False, True],
+        "day": pd.to_datetime(["2020-01-01", "2020-02-01", "2021-01-01"]),
+    })  # fmt: skip
+
+    def check(self, file, days=True):
+        table, _ = read_table(file)
+        columns = list(self.frame) if days else list(self.frame)[:-1]
+        pd.testing.assert_frame_equal(
+            table.to_pandas()[columns], self.frame[columns], check_dtype=False, check_column_type=False
+        )
+
+    @pytest.mark.parametrize("orient", ["records", "columns", "split", "table", "list"])
+    def test_json(self, tmp_path, orient):
+        frame = self.frame.drop(columns="day")
+        if orient == "list":
+            records = frame.astype(object).where(frame.notna(), None)
+            write(tmp_path, json.dumps({name: list(records[name]) for name in records}), "t.json")
+        else:
+            frame.to_json(tmp_path / "t.json", orient=orient, index=orient in ("columns", "split") or None)
+        self.check(tmp_path / "t.json", days=False)
+
+    @pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+    def test_a_record_on_each_line(self, tmp_path, name):
+        self.frame.to_json(tmp_path / name, orient="records", lines=True, date_format="iso")
+        self.check(tmp_path / name, days=False)
+
+    def test_values_of_several_kinds_in_json_are_texts(self, tmp_path):
+        file = write(tmp_path, '{"a": 1, "b": 2.0}\n{"a": "n/a"}\n{"b": 3, "c": "x"}\n', "t.jsonl")
+        assert read_table(file)[0].to_pydict() == {"a": ["1", "n/a", None], "b": [2, None, 3], "c": [None, None, "x"]}
+
+    def test_feather(self, tmp_path):
+        self.frame.to_feather(tmp_path / "t.feather")
+        self.check(tmp_path / "t.feather")
+
+    def test_a_workbook(self, tmp_path):
+        self.frame.to_excel(tmp_path / "t.xlsx", index=False)
+        self.check(tmp_path / "t.xlsx")
+
+    def test_a_workbook_with_a_title_and_other_sheets(self, tmp_path):
+        with pd.ExcelWriter(tmp_path / "t.xlsx") as writer:
+            pd.DataFrame().to_excel(writer, sheet_name="cover")
+            self.frame.assign(n=[1, "?", 3]).to_excel(writer, sheet_name="data", index=False, startrow=3)
+            writer.sheets["data"]["A1"] = "Sales"
+        table, notes = read_table(tmp_path / "t.xlsx")
+        assert table["n"].to_pylist() == ["1", "?", "3"]
+        assert notes[1:] == [
+            "the sheet 'data' is read, and 'cover' is not", "the row 'Sales' above the header is left out",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("name", "content", "words"),
+        [
+            ("t.json", "[1, 2]", "t.json holds no table"),
+            ("t.json", "{", "t.json is not valid JSON"),
+            ("t.jsonl", '{"a": 1}\n{"a"', "t.jsonl is not valid JSON"),
+            ("t.json", '[{"a": 1}, {"a": [2]}]', "a: its values can't be read as one column"),
+            ("t.xlsx", "a,b", "t.xlsx is damaged"),
+            ("t.feather", "a,b", "not a valid Feather file"),
+        ],
+    )
+    def test_files_that_are_no_tables(self, tmp_path, name, content, words):
+        assert words in refusal(write(tmp_path, content, name))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "words"),
@@ -108,9 +225,8 @@ class TestRefusals:
             ("a,b\n1,2\n3\n", "line 3 of t.csv has 1 field and the header 2"),
             ("a,b\n1,2\n\n3,4,5\n", "line 4 of t.csv has 3 fields and the header 2"),
             ('a,b\n1,"2\n3,4\n5,6\n', "line 2 of t.csv opens a quote that is never closed"),
-            (b"a,b\n1,caf\xe9\n", "line 2 of t.csv holds the byte 0xE9 ('é' in Latin-1), which is not UTF-8"),
-            (b"caf\xe9,b\n1,2\n", "line 1 of t.csv holds the byte 0xE9"),
-            ("a,b\n1,2\n".encode("utf-16"), "holds UTF-16 text"),
+            (b"a,b\n1,\x81\xff\n", "neither UTF-8 nor Windows-1252"),
+            (b"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x00\x00\xd8\n\x00", "is not whole as UTF-16"),
             (gzip.compress(b"a,b\n1,2\n", mtime=0), "name it .csv.gz"),
             (b"PK\x03\x04 and so on\n", "a zip archive or an Excel workbook"),
             (b"PAR1 and so on\n", "name it .parquet"),
@@ -129,7 +245,7 @@ class TestRefusals:
         assert "did you mean t.csv?" in refusal(tmp_path / "tt.csv")
         assert "there is no folder" in refusal(tmp_path / "no" / "t.csv")
         assert "is a folder" in refusal(tmp_path)
-        assert "does not end in" in refusal(write(tmp_path, PLAIN, "t.txt"))
+        assert "does not end in" in refusal(write(tmp_path, PLAIN, "t.doc"))
         assert "is not gzip-compressed" in refusal(write(tmp_path, PLAIN, "t.csv.gz"))
         assert "a text of several lines" in refusal(PLAIN)
 

@@ -40,6 +40,8 @@ class Options(TypedDict):
     task: Task | None
     held_out: float
     max_categories: int
+    decimal: str | None
+    thousands: str | None
     kernel: str
     gamma: float | None
     components: int | None
@@ -94,6 +96,11 @@ _max_bytes = click.option(
     default=50,
     show_default=True,
     help="The most texts of a column with a column of 0 and 1 each; beyond it, means of the target.",
+)
+@click.option("--decimal", metavar="MARK", help="The decimal mark, . or , ; the values of a column tell it by default.")
+@click.option("--thousands", metavar="MARK", help="The mark between thousands: , . ' _ or a space; '' for none.")
+@click.option(
+    "--na", metavar="A,B", callback=_names, help="Values that mean a missing one, such as -999, besides the usual ones."
 )
 @click.option(
     "--model",
@@ -152,6 +159,7 @@ def fit(
     out: str,
     overwrite: bool,
     drop: list[str] | None,
+    na: list[str] | None,
     loss: str | None,
     penalty: str | None,
     alpha: float | None,
@@ -170,7 +178,7 @@ def fit(
     seed: int,
     **options: Unpack[Options],
 ) -> int:
-    """Fit a model that predicts a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
+    """Fit a model that predicts a column of FILE: CSV (also .gz, .zip, .tsv, .txt), JSON, Excel, Feather or Parquet.
 
     A target of two different values, or of texts, is a classification; one of more numbers is a regression.
     """
@@ -191,7 +199,7 @@ def fit(
     step = "auto" if learning_rate is None else learning_rate
     with positive_as("--positive") if positive else nullcontext():
         fitted = fit_table(
-            file, target, drop=drop or (), model=kind, loss=cost, penalty=weight_penalty,
+            file, target, drop=drop or (), na=na or (), model=kind, loss=cost, penalty=weight_penalty,
             bounds={**POSITIVE, **(limits or {})} if positive else limits, fixed=held, step=step, rng=seed, **options,
         )  # fmt: skip
     say(fitted)

@@ -27,6 +27,7 @@ from steepest.tabular.reading.columns import (
     is_text,
     unit_of,
 )
+from steepest.tabular.reading.cycles import cycles_of, waves
 from steepest.types import Json
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Moment:
-    """A column of dates, instants, times of day or durations, as numbers of days or hours.
+    """A column of dates, instants, times of day or durations: a number of days or hours, and its place in cycles.
 
     Parameters
     ----------
@@ -143,12 +144,18 @@ class Moment:
         of day and durations.
     mean : float
         The mean of the training rows in days or hours, which replaces missing values; NaN to keep them.
+    cycles : tuple of {"hour", "weekday", "month"}
+        The cycles that the training rows go through, each with two columns: the sine and the cosine of the angle.
+    cycle_means : tuple of float
+        The means of these columns, which replace missing values.
     """
 
     column: str
     family: str
     origin: int
     mean: float
+    cycles: tuple[str, ...] = ()
+    cycle_means: tuple[float, ...] = ()
 
     @classmethod
     def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Moment | None, str]:
@@ -157,8 +164,14 @@ class Moment:
         if useless := _useless(column, ticks):
             return None, useless
         origin = int(np.nanmin(ticks) // DAY * DAY) if family in ("date", "instant") else 0
-        encoder = cls(column, family, origin, float(np.nanmean((ticks - origin) / unit_of(family))))
-        return encoder, _filled(encoder.names[0], ticks, encoder.mean)
+        mean = float(np.nanmean((ticks - origin) / unit_of(family)))
+        cycles = cycles_of(ticks[~np.isnan(ticks)], family)
+        means = tuple(float(np.nanmean(wave)) for cycle in cycles for wave in waves(ticks, cycle))
+        encoder = cls(column, family, origin, mean, cycles, means)
+        return encoder, "; ".join(filter(None, [_filled(encoder.names[0], ticks, mean), encoder._cyclic()]))
+
+    def _cyclic(self) -> str:
+        return f"{self.column}: sine and cosine of {', '.join(self.cycles)}, beside the trend" if self.cycles else ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,11 +182,16 @@ class Moment:
             "time": "hours since midnight",
             "duration": "hours",
         }
-        return (f"{self.column} ({units[self.family]})",)
+        of = [f"{self.column} ({wave} of {cycle})" for cycle in self.cycles for wave in ("sine", "cosine")]
+        return (f"{self.column} ({units[self.family]})", *of)
 
     def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         ticks = as_microseconds(self.column, data, self.family)[rows]
-        out[:, 0] = np.where(np.isnan(ticks), self.mean, (ticks - self.origin) / unit_of(self.family))
+        missing = np.isnan(ticks)
+        out[:, 0] = np.where(missing, self.mean, (ticks - self.origin) / unit_of(self.family))
+        for k, cycle in enumerate(self.cycles):
+            for j, wave in enumerate(waves(ticks, cycle), 2 * k):
+                out[:, 1 + j] = wave if math.isnan(self.mean) else np.where(missing, self.cycle_means[j], wave)
         return _filled(self.names[0], ticks, self.mean)
 
 

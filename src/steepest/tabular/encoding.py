@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -13,15 +13,22 @@ from steepest.saving.schema import checked
 from steepest.tabular.categories.answers import Answers
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.categories.means import TargetMean
-from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
+from steepest.tabular.encoders import ENCODERS, Encoder, Moment, Number, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
-from steepest.tabular.reading.columns import check_choice, column_of
+from steepest.tabular.reading.columns import check_choice, column_of, is_text
+from steepest.tabular.reading.written.dates import learn_date
+from steepest.tabular.reading.written.ids import left_out
+from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling, usual_mark
+from steepest.tabular.reading.written.marks import Marks
+from steepest.tabular.reading.written.numbers import WrittenNumber, has_comma, learn_number
+from steepest.tabular.reading.written.words import Words
 from steepest.types import Bounds, Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Missing = Literal["mean", "drop", "error", "keep"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +65,9 @@ class Encoding:
         How missing values are treated.
     notes : tuple of str
         Sentences on what each column became, and on the columns that were dropped.
+    written : tuple of Written
+        How the texts of columns are written: as numbers, as dates or as texts. A column of a later table is read in the
+        same way. That of the target is among them, if it is one of texts.
 
     Examples
     --------
@@ -77,6 +87,12 @@ class Encoding:
     parts: tuple[Encoder, ...]
     missing: Missing = "mean"
     notes: tuple[str, ...] = ()
+    written: tuple[Written, ...] = ()
+
+    @property
+    def spelling(self) -> Spelling:
+        """How the texts of columns are written, by column."""
+        return Spelling({each.column: each for each in self.written}, {})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,13 +166,17 @@ class Encoding:
             If a column is missing, can't be read as the kind of column that was learned, holds an infinity, or
             lacks values although ``missing="error"``.
         """
-        if absent := [part.column for part in self.parts if part.column not in table.column_names]:
+        names = set(table.column_names)
+        if absent := [part.column for part in self.parts if names.isdisjoint((part.column, part.column.strip()))]:
             raise TableError(_absent(absent, table.column_names))
-        data = {part.column: table.column(part.column) for part in self.parts}
+        spelling, data, read = self.spelling, {}, []
+        for part in self.parts:
+            data[part.column], note = _read(part, table, spelling.get(part.column))
+            read.append(note)
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
-        start, unseen = 0, list[str]()
+        notes, start, unseen = [*read, *notes], 0, list[str]()
         for part in self.parts:
             stop = start + len(part.names)
             note = part.fill(X[:, start:stop], data[part.column], rows)
@@ -176,7 +196,8 @@ class Encoding:
             The argument of `from_dict`.
         """
         parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]
-        return {"missing": self.missing, "parts": parts, "notes": list(self.notes)}
+        written = [{"kind": kind_of(each), **asdict(each)} for each in self.written]
+        return {"missing": self.missing, "parts": parts, "notes": list(self.notes), "written": written}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Json]) -> Encoding:
@@ -192,11 +213,36 @@ class Encoding:
         Encoding
             An equal encoding.
         """
-        parts = [
-            checked({key: value for key, value in record.items() if key != "kind"}, ENCODERS[record["kind"]])
-            for record in stored["parts"]
-        ]
-        return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
+        parts = tuple(_from_stored(record, ENCODERS) for record in stored["parts"])
+        # Folders of earlier versions lack it: their texts are read as they are.
+        written = tuple(_from_stored(record, WRITTEN) for record in stored.get("written", ()))
+        return cls(parts, stored["missing"], tuple(stored["notes"]), written)
+
+
+def _from_stored(record: Mapping[str, Json], kinds: Mapping[str, type[T]]) -> T:
+    """Return the object of a record, of the class that its kind names."""
+    return checked({key: value for key, value in record.items() if key != "kind"}, kinds[record["kind"]])
+
+
+def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.ChunkedArray, str]:
+    """Return a column as it was learned to read it, and a note or ""."""
+    data = column_of(table, part.column)
+    if written is not None:
+        return written.read(data)
+    # The numbers and dates of the fit were no texts, so they said nothing of how texts are written.
+    if isinstance(part, Number) and is_text(data.type):
+        words = Words.of(data)
+        # A text such as 1.234 would have been a decimal number in the rows of the fit.
+        usual = usual_mark(table) if has_comma(words) else ("", "")
+        found = learn_number(part.column, words, Marks(), *usual)
+        if found.format is None or found.format.unit:
+            return WrittenNumber(part.column).read(data)
+        return found.format.read(data)[0], found.note
+    if isinstance(part, Moment) and is_text(data.type):
+        when, note = learn_date(part.column, Words.of(data), Marks())
+        if when is not None and part.family == ("instant" if when.zoned else "date"):
+            return when.read(data)[0], note
+    return data, ""
 
 
 def learn_encoding(
@@ -208,16 +254,18 @@ def learn_encoding(
     missing: Missing = "mean",
     max_categories: int = 50,
     rows: np.ndarray | None = None,
+    spelling: Spelling | None = None,
     answers: Answers | None = None,
 ) -> Encoding:
     """Learn how the columns of a table become numbers.
 
-    Numbers stay as they are; true and false become 1 and 0; dates become days since the earliest day;
-    times of day and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against
-    the most frequent text. If a column holds more than `max_categories` different texts, the mean of the target in the
-    training rows of each text takes their place, or, without answers, the rarest texts share one column. A column is
-    dropped, with a note, if it is empty, has one value in all rows or a different text in each, or is of another type,
-    such as lists.
+    Texts are read as numbers or dates, if they are written so. Numbers stay as they are; true and false become 1 and 0;
+    dates become days since the earliest day, with a sine and a cosine for each cycle that they go through; times of day
+    and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against the most frequent text. If
+    a column holds more than `max_categories` different texts, the mean of the target in the training rows of each text
+    takes their place, or, without answers, the rarest texts share one column. A column is dropped, with a note, if it
+    is empty, has one value in all rows or a different text in each, or is of another type, such as lists. Columns that
+    only number or name the rows are dropped, too, unless `features` names them.
 
     Parameters
     ----------
@@ -236,6 +284,8 @@ def learn_encoding(
         The most texts of a column that get a column each.
     rows : array, optional
         The rows to learn from, as a mask or as row numbers; all by default.
+    spelling : Spelling, optional
+        How the texts of the columns are written; learned from the table by default.
     answers : Answers, optional
         The targets of all rows.
 
@@ -263,7 +313,12 @@ def learn_encoding(
     plan: 1 column against the baseline plan=b, the most frequent; id: a different value in each row, so dropped
     """
     check_choice("missing", missing, ("mean", "drop", "error", "keep"))
-    data = {name: column_of(table, name) for name in _selected(table.column_names, target, features, drop)}
+    asked = features if features is None or isinstance(features, str) else list(features)
+    data = {name: column_of(table, name) for name in _selected(table.column_names, target, asked, drop)}
+    spelling = learn_spelling(table, names=data) if spelling is None else spelling
+    data = {name: spelling[name].read(column)[0] if name in spelling else column for name, column in data.items()}
+    useless = {name: reason for name, column in data.items() if asked is None and (reason := left_out(name, column))}
+    data = {name: column for name, column in data.items() if name not in useless}
     training = np.zeros(table.num_rows, dtype=bool)
     training[slice(None) if rows is None else rows] = True
     if not training.any():
@@ -276,6 +331,7 @@ def learn_encoding(
 
     first = learn(data, missing == "keep")
     notes = [note for encoder, note in first if encoder is None]
+    said = [*useless.values(), *(spelling.notes[name] for name in data if name in spelling.notes)]
     useful = {encoder.column: data[encoder.column] for encoder, _ in first if encoder}
     training, gaps = _complete(useful, training, missing)
     if not training.any():
@@ -285,10 +341,11 @@ def learn_encoding(
         # Rows were dropped, so learn again: means and categories must come from the remaining rows.
         second = learn(useful, False)
     parts = tuple(encoder for encoder, _ in second if encoder)
-    notes = notes * bool(gaps) + gaps + [note for _, note in second if note]
+    notes = said + notes * bool(gaps) + gaps + [note for _, note in second if note]
     if not parts:
         raise TableError(f"no feature is left to learn from ({'; '.join(notes)}): give other columns")
-    encoding = Encoding(parts, missing, tuple(notes))
+    written = tuple(spelling[part.column] for part in parts if part.column in spelling)
+    encoding = Encoding(parts, missing, tuple(notes), written)
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise TableError(f"two columns would both be called {quoted(twice)}: rename one in the table")

@@ -25,6 +25,7 @@ from steepest.tabular.encoding import Missing
 from steepest.tabular.method import Method, described, has_coefficients, parameter_names
 from steepest.tabular.one_vs_rest import fit_one_vs_rest, needs_one_vs_rest
 from steepest.tabular.prepare import check_numbers, prepare
+from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.result import TableFit, held_out_of
 from steepest.tabular.score import score_of
 from steepest.tabular.target import Task
@@ -43,6 +44,9 @@ def fit_table(
     drop: Iterable[str] = (),
     missing: Missing | None = None,
     max_categories: int = 50,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    na: str | Iterable[str] = (),
     task: Task | None = None,
     held_out: float = 0.2,
     model: str | Network | Tree = "linear",
@@ -68,13 +72,16 @@ def fit_table(
     """Fit a model that predicts one column of a table from the others.
 
     Numbers, true and false, dates and texts are used; columns that tell nothing are dropped, and named in `notes`.
+    Texts are read as people write them: "$1,234.50", "12 km", "5 %", "(300)", "31/12/2020" and "Jan 5, 2020" are
+    numbers and dates. If at least 90 % of the values of a column are numbers, the others are missing, as "?" is.
     A target with two different values, or of texts, makes a classification (log loss; softmax for more than two
     classes); a target of more different numbers makes a regression (squared loss).
 
     Parameters
     ----------
     table : path, DataFrame, pyarrow.Table or dict
-        A CSV (also .gz, .zip, .tsv) or Parquet file, or a table in memory.
+        A CSV (also .gz, .zip, .tsv, .txt), JSON (.json, .jsonl), Excel (.xlsx), Feather or Parquet file, or a table in
+        memory.
     target : str
         The column to predict.
     features : iterable of str, optional
@@ -90,6 +97,13 @@ def fit_table(
         one column, with the mean of the target in the training rows that have the same text (for k classes, k − 1
         columns with the share of each). The mean of few rows is drawn to that of all, and each training row gets a mean
         of other rows than itself.
+    decimal : {".", ","}, optional
+        The decimal mark of numbers that are written as texts; by default the texts tell it, and `notes` says how a text
+        such as "1,234" was read if they do not.
+    thousands : str, optional
+        The mark between their thousands, such as "." or " "; "" if there is none.
+    na : str or iterable of str
+        Texts and numbers that mean a missing value, such as ("unknown", "-999"), besides the usual ones.
     task : {"regression", "classification"}, optional
         The task, instead of the one that the target suggests; whole numbers can be classes, too.
     held_out : float
@@ -161,11 +175,11 @@ def fit_table(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)
-    random = generator(rng)
+    random, marks = generator(rng), Marks.read(decimal, thousands, na)
     ready = prepare(
         table, target, asked, float(held_out), random,
         features=features, drop=drop, missing=method.missing(missing), max_categories=max_categories,
-        max_bytes=max_bytes,
+        max_bytes=max_bytes, marks=marks,
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)

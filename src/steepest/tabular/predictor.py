@@ -130,7 +130,7 @@ class TablePredictor(HoldsFit):
             If rows have texts that the training rows lack, with their count and what they are treated as.
         """
         if interval is not None or level is not None:
-            read, _ = read_table(X, None)
+            read, _ = read_table(X, texts=self.encoding.spelling)
             encoded = self.encoding.transform(read)
             _warn(encoded.unseen)
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ class TablePredictor(HoldsFit):
         unseen : list of str
             Sentences on texts that the training rows lack.
         """
-        read, notes = read_table(table, max_bytes)
+        read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
 from steepest.tabular.reading.files import read_table
+from steepest.tabular.reading.written.learn import learn_spelling
+from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.target import Task, learn_target
 from steepest.types import Table
 
@@ -86,6 +88,7 @@ def prepare(
     missing: Missing,
     max_categories: int,
     max_bytes: float | None = None,
+    marks: Marks | None = None,
 ) -> Prepared:
     """Read a table, hold out rows, and learn from the others how the columns become numbers.
 
@@ -105,6 +108,8 @@ def prepare(
         As for `learn_encoding`.
     max_bytes : number, optional
         As for `read_table`.
+    marks : Marks, optional
+        What the user says of how numbers and missing values are written.
 
     Returns
     -------
@@ -116,9 +121,10 @@ def prepare(
     TableError
         If the table must be corrected first.
     """
-    read, notes = read_table(table, max_bytes)
+    read, notes = read_table(table, max_bytes, decimal=None if marks is None else marks.decimal)
     size = read.num_rows
-    answer = learn_target(read, target, task)
+    spelling = learn_spelling(read, marks)
+    answer = learn_target(read, target, task, spelling)
     numbers = np.flatnonzero(answer.kept)
     if len(numbers) < size:
         read = read.filter(arrow().array(answer.kept))
@@ -126,8 +132,10 @@ def prepare(
     answers = Answers.of(target, answer.y, answer.classes, training)
     encoding = learn_encoding(
         read, target, rows=training, features=features, drop=drop, missing=missing, max_categories=max_categories,
-        answers=answers,
+        answers=answers, spelling=spelling,
     )  # fmt: skip
+    if answer.written is not None:
+        encoding = replace(encoding, written=(*encoding.written, answer.written))
     encoded = encoding.transform(read, answers=answers)
     kept, training = encoded.kept, training[encoded.kept]
     rows = TableRows(encoded.X, answer.y[kept], numbers[kept])
@@ -180,11 +188,11 @@ def prepare_again(
     TableError
         If the table is not that of the fit: its columns, rows or labels differ.
     """
-    read, notes = read_table(table)
+    read, notes = read_table(table, texts=encoding.spelling)
     if read.num_rows != len(learnt):
         size = counted(read.num_rows, "row")
         raise TableError(f"the table has {size}, and that of the fit has {len(learnt):,}: give the table of the fit")
-    answer = learn_target(read, target, "regression" if classes is None else "classification")
+    answer = learn_target(read, target, "regression" if classes is None else "classification", encoding.spelling)
     y, numbers = answer.y, np.flatnonzero(answer.kept)
     if classes is not None:
         codes = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]

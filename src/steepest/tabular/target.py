@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ from steepest.tabular.reading.columns import (
     family_of,
     is_text,
 )
+from steepest.tabular.reading.written.learn import Spelling, Written, learn_spelling
+from steepest.tabular.reading.written.texts import WrittenText
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +53,8 @@ class Target:
         The labels, in order; None for a regression.
     notes : tuple of str
         Sentences on the task and the classes.
+    written : Written or None
+        How its texts are written; None if it is no column of texts.
     """
 
     y: np.ndarray
@@ -58,13 +62,14 @@ class Target:
     task: Task
     classes: tuple[Label, ...] | None = None
     notes: tuple[str, ...] = ()
+    written: Written | None = None
 
 
-def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Target:
+def learn_target(table: pa.Table, target: str, task: Task | None = None, spelling: Spelling | None = None) -> Target:
     """Read the column to predict, and decide from its values between regression and classification.
 
-    Two different values (numbers, texts, or true and false) make a classification, as more than two different texts
-    do; more than two different numbers make a regression.
+    Two different values (numbers, texts, or true and false) make a classification, as more than two different texts do;
+    more than two different numbers make a regression. Texts that are written as numbers are numbers.
 
     Parameters
     ----------
@@ -74,6 +79,8 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
         The name of the column.
     task : {"regression", "classification"}, optional
         The task, instead of the one that the values suggest.
+    spelling : Spelling, optional
+        How the texts of the table are written; learned from it by default.
 
     Returns
     -------
@@ -101,6 +108,32 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     if task is not None:
         check_choice("task", task, TASKS)
     data = column_of(table, target)
+    if spelling is None or (task == "regression" and target not in spelling):
+        # A fit of an earlier version does not hold it, and its target may have decimal commas.
+        spelling = learn_spelling(table)
+    written, read = spelling.get(target), ""
+    if written is not None:
+        data, written, read = _as_written(data, written, spelling, task)
+    answer = _decided(target, data, task)
+    return replace(answer, notes=(*answer.notes, *filter(None, [read])), written=written)
+
+
+def _as_written(
+    data: pa.ChunkedArray, written: Written, spelling: Spelling, task: Task | None
+) -> tuple[pa.ChunkedArray, Written, str]:
+    """Return the target as its texts are read, how, and what there is to say of it.
+
+    Labels stay as they are in the table, even if they could be read as numbers.
+    """
+    numbers, _ = written.read(data)
+    labels = WrittenText(written.column, written.na)
+    if is_text(data.type) and (task == "classification" or (task is None and len(numbers.drop_null().unique()) == 2)):
+        return labels.read(data)[0], labels, ""
+    return numbers, written, spelling.notes.get(written.column, "")
+
+
+def _decided(target: str, data: pa.ChunkedArray, task: Task | None) -> Target:
+    """Return the target as numbers, with the task that is asked for or that the values suggest."""
     values, label = _target_values(target, data)
     kept = ~np.isnan(values)
     values = values[kept]

@@ -45,9 +45,32 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     TableError
         If the table has no such column; the message gives the closest name.
     """
+    if name not in table.column_names and name.strip() in table.column_names:
+        # A table has no spaces around its names, but a folder of an earlier version may hold such a name.
+        name = name.strip()
     if name not in table.column_names:
         raise TableError(f"there is no column {quoted(name)} in the table: {nearest(name, table.column_names)}")
     return table.column(name)
+
+
+# The key in the metadata of a table for the decimal mark that its file suggests.
+DECIMAL_HINT = b"decimal mark"
+
+
+def decimal_hint(table: pa.Table) -> str:
+    """Return the decimal mark that the file of a table suggests; "" if it suggests none.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The table, as `read_table` returns it.
+
+    Returns
+    -------
+    {".", ",", ""}
+        The mark.
+    """
+    return (table.schema.metadata or {}).get(DECIMAL_HINT, b"").decode()
 
 
 def check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
@@ -126,7 +149,19 @@ def unit_of(family: str) -> int:
     return DAY if family in ("date", "instant") else DAY // 24
 
 
-def _texts(data: pa.ChunkedArray) -> pa.ChunkedArray:
+def texts_of(data: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as texts, whatever type holds them.
+
+    Parameters
+    ----------
+    data : pyarrow.ChunkedArray
+        The column.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        The same as large strings.
+    """
     pyarrow = arrow()
     if pyarrow.types.is_dictionary(data.type):
         data = data.cast(data.type.value_type)
@@ -148,7 +183,7 @@ def as_codes(data: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     texts : list of str
         The distinct texts.
     """
-    coded = _texts(data).dictionary_encode().combine_chunks()
+    coded = texts_of(data).dictionary_encode().combine_chunks()
     return coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
 
@@ -253,7 +288,7 @@ def _parsed(column: str, data: pa.ChunkedArray, kind: pa.DataType, pattern: str,
     pyarrow = arrow()
     if not is_text(data.type):
         return data
-    texts = pyarrow.compute.utf8_trim_whitespace(_texts(data))
+    texts = pyarrow.compute.utf8_trim_whitespace(texts_of(data))
     try:
         return texts.cast(kind)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
@@ -284,7 +319,7 @@ def almost_numeric(data: pa.ChunkedArray) -> str:
         The first value that is not a number, in brackets; "" if most values are not numbers.
     """
     compute = arrow().compute
-    texts = compute.utf8_trim_whitespace(_texts(data))
+    texts = compute.utf8_trim_whitespace(texts_of(data))
     if compute.mean(compute.match_substring_regex(texts, NUMBER)).as_py() <= 0.5:
         return ""
     value, row = _first_mismatch(texts, NUMBER)

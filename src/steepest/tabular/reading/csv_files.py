@@ -12,8 +12,8 @@ import threading
 import time
 import weakref
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,6 +21,9 @@ import numpy as np
 
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, LimitedStream
+from steepest.tabular.reading.columns import DECIMAL_HINT
+from steepest.tabular.reading.dialect import FALLBACK, LINES, NAMES, SEPARATORS, encoding_of, separator_of
+from steepest.tabular.reading.text_streams import between_tabs, transcoded
 from steepest.writing import new_file
 
 if TYPE_CHECKING:
@@ -28,7 +31,12 @@ if TYPE_CHECKING:
 
 # Texts that mean a missing value, quoted or not.
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"]
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+# Texts that may be numbers with decimal commas, in part of a column.
+DECIMAL_COMMA = r"^\s*[-+]?[\d.\s]*,\d+\s*\D{0,4}$"
+# Texts that pyarrow reads as decimal numbers, and that are whole ones if commas are decimal marks.
+POINTED = r"^\s*[-+]?\d{1,3}\.\d{3}\s*$"
+# Texts that pyarrow reads as whole numbers, and that are identifiers, such as 01234.
+LEADING_ZERO = r"^\s*0\d"
 # The bytes that pyarrow parses at a time, as one block (by default 2**20). Chosen, not measured: a row must fit in a
 # block, and larger blocks take more memory.
 BLOCK = 1 << 22
@@ -36,11 +44,11 @@ BLOCK = 1 << 22
 PATIENCE = 5.0
 # The most bytes to read in search of the header: a file that is no CSV may have no line break at all.
 LONGEST_HEADER = 100_000
+# How many bytes are unpacked at a time where only the beginning of a file is read.
+SHORT_STEP = 1 << 14
 # The first bytes of files of other kinds that are named like a CSV; each with the kind, and what the user can do.
 DISGUISES = {
-    b"\xff\xfe": ("UTF-16 text", "save it again as CSV in UTF-8"),
-    b"\xfe\xff": ("UTF-16 text", "save it again as CSV in UTF-8"),
-    b"PK\x03\x04": ("a zip archive or an Excel workbook", "name it .zip, or save the workbook as CSV in UTF-8"),
+    b"PK\x03\x04": ("a zip archive or an Excel workbook", "name it .zip or .xlsx"),
     b"\x1f\x8b": ("gzip-compressed data", "name it .csv.gz"),
     b"PAR1": ("a Parquet file", "name it .parquet"),
 }
@@ -60,12 +68,18 @@ class CsvFile:
         The most bytes that the CSV may hold.
     member : str
         The name of the CSV inside the archive; empty if there is no archive.
+    encoding : str
+        The encoding of its text.
+    spaced : bool
+        Whether its columns are separated by spaces alone.
     """
 
     path: Path
     ending: str
     most: int
     member: str = ""
+    encoding: str = "utf-8"
+    spaced: bool = False
 
     @classmethod
     def at(cls, path: Path, ending: str, most: int) -> CsvFile:
@@ -98,9 +112,12 @@ class CsvFile:
         """The separator expected from the ending of the name: a tab for .tsv, else a comma."""
         return "\t" if (self.member or self.ending).lower().startswith(".tsv") else ","
 
-    def open(self) -> io.BufferedReader:
-        """Open the file as a stream of bytes, decompressed as they are read, up to the limit."""
-        return io.BufferedReader(LimitedStream(self._stream(), ByteCount(self.label, self.most)), STEP)
+    def open(self, step: int = STEP) -> IO[bytes]:
+        """Open the file as a stream of bytes in UTF-8, decompressed a step at a time, up to the limit."""
+        stream: IO[bytes] = io.BufferedReader(LimitedStream(self._stream(), ByteCount(self.label, self.most)), step)
+        if self.encoding != "utf-8":
+            stream = transcoded(stream, self.encoding)
+        return between_tabs(stream) if self.spaced else stream
 
     def _stream(self) -> ByteStream:
         if self.member:
@@ -111,8 +128,12 @@ class CsvFile:
         return self.path.open("rb")
 
 
-def read_csv(path: Path, ending: str, most: int) -> tuple[pa.Table, str, list[str]]:
-    """Read a CSV file, and recognise its separator and decimal commas.
+def read_csv(
+    path: Path, ending: str, most: int, texts: Collection[str] = (), decimal: str | None = None
+) -> tuple[pa.Table, str, list[str]]:
+    """Read a CSV file, and recognise its encoding and its separator.
+
+    Texts that may be numbers stay texts, for `written` to read: those with decimal commas, and those that begin with 0.
 
     Parameters
     ----------
@@ -122,6 +143,10 @@ def read_csv(path: Path, ending: str, most: int) -> tuple[pa.Table, str, list[st
         The ending of the file's name, such as ".csv.gz".
     most : int
         The most bytes that the CSV may hold once it is unpacked.
+    texts : collection of str
+        The columns to read as texts.
+    decimal : {".", ",", None}
+        The decimal mark, if the user says it.
 
     Returns
     -------
@@ -130,86 +155,180 @@ def read_csv(path: Path, ending: str, most: int) -> tuple[pa.Table, str, list[st
     label : str
         The name of the file in messages.
     notes : list of str
-        Sentences on the separator, decimal commas and header, if they are unusual.
+        Sentences on the encoding, separator and header, if they are unusual.
 
     Raises
     ------
     TableError
-        If the file is not a CSV in UTF-8, or a row has not as many fields as the header.
+        If the file is no CSV, or a row has not as many fields as the header.
     """
-    pyarrow, file = arrow(), CsvFile.at(path, ending, most)
-    separator = _separator(_header(file), file.separator)
+    file, notes = CsvFile.at(path, ending, most), list[str]()
+    file = replace(file, encoding=_encoding(file))
     try:
-        table = _parse(file, separator)
-        notes = [] if separator == file.separator else [f"the columns are separated by {SEPARATORS[separator]}"]
-        if separator != "," and pyarrow.string() in table.schema.types:
-            # Texts may be numbers with decimal commas.
-            commas = _parse(file, separator, decimal_point=",")
-            if _numeric_columns(commas) > _numeric_columns(table):
-                table = commas
-                notes.append("decimal commas are read as points")
-        names = table.column_names
-    except UnicodeDecodeError:
-        raise _not_utf8(file) from None
-    except pyarrow.ArrowInvalid as error:
-        raise _ragged(file, separator, error) from None
-    if any(pyarrow.types.is_binary(kind) for kind in table.schema.types):
-        raise _not_utf8(file)
-    if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in names):
+        table, separator, file = _table(file, texts, decimal)
+    except _NotUtf8Error:
+        notes.append(_not_utf8(file))
+        file = replace(file, encoding=FALLBACK)
+        try:
+            table, separator, file = _table(file, texts, decimal)
+        except UnicodeError:
+            raise TableError(f"{file.label} is neither UTF-8 nor Windows-1252: save it again in UTF-8") from None
+    except UnicodeError:
+        raise TableError(f"{file.label} is not whole as {NAMES[file.encoding]}: save it again in UTF-8") from None
+    if file.encoding in NAMES and not notes:
+        notes.append(f"its encoding is {NAMES[file.encoding]}")
+    if separator != file.separator:
+        notes.append(f"the columns are separated by {SEPARATORS[separator]}")
+    if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in table.column_names):
         notes.append("every column has a number for a name: is the first line of the file a row rather than a header?")
+    if separator == ";":
+        # Semicolons separate columns where commas are decimal marks.
+        table = table.replace_schema_metadata({DECIMAL_HINT: b","})
     return table, file.label, notes
 
 
-def _header(file: CsvFile) -> str:
-    """Return the first line that is not blank; refuse a file that is empty or of another kind."""
-    with file.open() as stream:
-        first = next((line for line in iter(lambda: stream.readline(LONGEST_HEADER), b"") if line.strip()), b"")
+class _NotUtf8Error(Exception):
+    """Raised if a file that should be in UTF-8 is not."""
+
+
+def _encoding(file: CsvFile) -> str:
+    """Return the encoding by the first bytes; refuse a file of another kind."""
+    with file.open(SHORT_STEP) as stream:
+        start = stream.read(SHORT_STEP)
     for magic, (what, remedy) in DISGUISES.items():
-        if first.startswith(magic):
-            raise TableError(f"{file.label} holds {what}, not CSV text in UTF-8: {remedy}")
-    if not first:
+        if start.startswith(magic):
+            raise TableError(f"{file.label} holds {what}, not CSV text: {remedy}")
+    return encoding_of(start)
+
+
+def _table(file: CsvFile, texts: Collection[str], decimal: str | None) -> tuple[pa.Table, str, CsvFile]:
+    """Read a file in its encoding; return the table, the separator, and the file as it was opened."""
+    pyarrow, lines = arrow(), _first_lines(file)
+    separator = separator_of(lines, file.separator, row_names=file.ending == ".txt")
+    if separator == " ":
+        file = replace(file, spaced=True)
+    delimiter = "\t" if file.spaced else separator
+    try:
+        table, zeros = _parse(file, delimiter, texts)
+        if any(pyarrow.types.is_binary(kind) for kind in table.schema.types):
+            raise _NotUtf8Error
+        return _with_texts(file, delimiter, table, texts, zeros, decimal), separator, file
+    except UnicodeDecodeError:
+        if file.encoding == "utf-8":
+            raise _NotUtf8Error from None
+        raise
+    except pyarrow.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise _NotUtf8Error from None
+        raise _ragged(file, delimiter, error) from None
+
+
+def _first_lines(file: CsvFile) -> list[str]:
+    """Return the first lines that are not blank; refuse a file without any."""
+    found: list[bytes] = []
+    with file.open(SHORT_STEP) as stream:
+        for line in iter(lambda: stream.readline(LONGEST_HEADER), b""):
+            if line.strip():
+                found.append(line)
+            if len(found) == LINES:
+                break
+    if not found:
         raise TableError(f"{file.label} is empty: give a file with a header and rows")
-    return first.decode(errors="replace").strip("\r\n").splitlines()[0]
+    # A line that is longer is cut. The mark of UTF-8 at the beginning is no part of a name.
+    text = b"".join(found).decode(errors="replace").removeprefix("\ufeff")
+    return [line for line in text.splitlines() if line.strip()][:LINES]
 
 
-def _separator(header: str, expected: str) -> str:
-    """Return the expected separator if it splits the header, else the separator that makes the most columns of it."""
-    widths = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in SEPARATORS}
-    return expected if widths[expected] > 1 else max([expected, *SEPARATORS], key=widths.__getitem__)
+def _with_texts(
+    file: CsvFile, delimiter: str, table: pa.Table, texts: Collection[str], zeros: bool, decimal: str | None
+) -> pa.Table:
+    """Put texts in place of numbers that lose something as numbers, or that may be other numbers."""
+    pyarrow, compute = arrow(), arrow().compute
+    kinds = dict(zip(table.column_names, table.schema.types, strict=True))
+    if len(kinds) < table.num_columns:
+        # A table with a name used twice is refused later.
+        return table
+    free = {name: kind for name, kind in kinds.items() if name.strip() not in texts}
+    whole = [name for name, kind in free.items() if zeros and pyarrow.types.is_integer(kind)]
+    pointed = [name for name, kind in free.items() if pyarrow.types.is_floating(kind)]
+    if decimal == "." or not (pointed and (decimal == "," or any(map(_has_decimal_commas, table.columns)))):
+        pointed = []
+    if not whole and not pointed:
+        return table
+    written, _ = _parse(file, delimiter, [*whole, *pointed], [*whole, *pointed])
+    for name in written.column_names:
+        column = written.column(name)
+        fits = compute.match_substring_regex(column, LEADING_ZERO if name in whole else POINTED)
+        if (compute.any if name in whole else compute.all)(fits).as_py():
+            table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
-def _parse(file: CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
-    reader = arrow().csv
+def _has_decimal_commas(column: pa.ChunkedArray) -> bool:
+    """Tell whether at least half of a column of texts could be numbers with decimal commas."""
+    if not arrow().types.is_string(column.type):
+        return False
+    compute = arrow().compute
+    return (compute.mean(compute.match_substring_regex(column, DECIMAL_COMMA)).as_py() or 0) >= 0.5
+
+
+def _parse(
+    file: CsvFile, delimiter: str, texts: Collection[str], only: list[str] | None = None
+) -> tuple[pa.Table, bool]:
+    """Return the table, and whether a field may begin with 0 and another digit."""
+    reader, pyarrow = arrow().csv, arrow()
+    # Names may have spaces around them in the file.
+    header = next(csv.reader(_first_lines(file)[:1], delimiter=delimiter), [])
+    wanted = {name.strip() for name in texts}
+    types = {name: pyarrow.string() for name in header if name.strip() in wanted}
     with file.open() as stream:
-        counter = _QuoteCounter(stream)
+        counter = _QuoteCounter(stream, delimiter)
         with counter.to_pyarrow() as lend:
             table = reader.read_csv(
                 lend(),
                 read_options=reader.ReadOptions(block_size=BLOCK),
-                parse_options=reader.ParseOptions(delimiter=separator, newlines_in_values=True),
+                parse_options=reader.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                 convert_options=reader.ConvertOptions(
-                    null_values=NULLS, strings_can_be_null=True, decimal_point=decimal_point
+                    null_values=NULLS, strings_can_be_null=True, column_types=types, include_columns=only
                 ),
             )
-    if counter.quotes % 2 and (line := _open_quote(file, separator)):
+    if counter.quotes % 2 and (line := _open_quote(file, delimiter)):
         raise TableError(f"line {line:,} of {file.label} opens a quote that is never closed: close it or remove it")
-    return table
+    return table, counter.zeros
 
 
 class _QuoteCounter:
-    """Counts the quotation marks in a stream while pyarrow reads it: if the count is odd, a quote may be left open."""
+    """Counts the quotation marks in a stream while pyarrow reads it, and looks for fields that begin with 0.
 
-    def __init__(self, stream: ByteStream) -> None:
-        self.stream, self.quotes = stream, 0
+    If the count is odd, a quote may be left open.
+    """
+
+    def __init__(self, stream: IO[bytes], delimiter: str) -> None:
+        self.stream, self.quotes, self.zeros = stream, 0, False
+        # A field that begins with 0 and another digit. It may begin in one block and end in the next. A pattern that
+        # begins with fixed bytes is searched for four times as fast as one for all marks.
+        self.last = b""
+        self.leading_zeros = [re.compile(re.escape(mark.encode()) + rb"0\d") for mark in (delimiter, "\n", '"')]
         self.reading, self.ended = threading.Lock(), False
+        self.error: Exception | None = None
         # The objects that pyarrow may still refer to: the file, and the blocks that were read.
         self.lent: list[weakref.ref[object]] = []
 
     def read(self, size: int) -> memoryview:
         """Read and count; once `ended` is set, the stream is at its end."""
         with self.reading:
-            data = b"" if self.ended else self.stream.read(size)
+            data = b""
+            if not self.ended:
+                try:
+                    data = self.stream.read(size)
+                except Exception as error:  # noqa: BLE001
+                    # It is raised by `to_pyarrow`. Its traceback would keep the file alive that is waited for there.
+                    self.error, self.ended = error.with_traceback(None), True
             self.quotes += data.count(b'"')
+            if not self.zeros:
+                across = self.last + data[:2]
+                self.zeros = any(each.search(data) or each.search(across) for each in self.leading_zeros)
+                self.last = data[-2:]
             # Unlike bytes, a view can be watched until pyarrow releases it.
             block = memoryview(data)
             self.lent.append(weakref.ref(block))
@@ -231,12 +350,17 @@ class _QuoteCounter:
 
         try:
             yield lend
+        except Exception:
+            if self.error is None:
+                raise
         finally:
             self.ended = True
             with self.reading:
                 until = time.monotonic() + PATIENCE
             while any(lent() is not None for lent in self.lent) and time.monotonic() < until:
                 time.sleep(1e-3)
+        if self.error is not None:
+            raise self.error
 
 
 class _LentFile(io.RawIOBase):
@@ -265,21 +389,18 @@ def _open_quote(file: CsvFile, separator: str) -> int:
     return 0
 
 
-def _numeric_columns(table: pa.Table) -> set[int]:
-    types = arrow().types
-    return {i for i, kind in enumerate(table.schema.types) if types.is_integer(kind) or types.is_floating(kind)}
-
-
-def _not_utf8(file: CsvFile) -> TableError:
+def _not_utf8(file: CsvFile) -> str:
+    """Return a note on the first byte that is not UTF-8."""
     with file.open() as stream:
         for number, line in enumerate(stream, 1):
             try:
                 line.decode()
             except UnicodeDecodeError as error:
                 byte = line[error.start]
-                what = f"line {number:,} of {file.label} holds the byte 0x{byte:02X} ({chr(byte)!r} in Latin-1)"
-                return TableError(f"{what}, which is not UTF-8: save the file again in UTF-8")
-    return TableError(f"{file.label} is not UTF-8 text: save it again in UTF-8")
+                what = f"line {number:,} holds the byte 0x{byte:02X}, which is not UTF-8"
+                shown = bytes([byte]).decode(FALLBACK, errors="replace")
+                return f"{what}: read as {NAMES[FALLBACK]}, where it is {shown!r}"
+    return f"it is not UTF-8: read as {NAMES[FALLBACK]}"
 
 
 def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:

@@ -9,7 +9,7 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ from steepest.printable import cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
+from steepest.tabular.reading.excel_files import read_excel
+from steepest.tabular.reading.feather_files import read_feather
+from steepest.tabular.reading.json_files import read_json
 from steepest.tabular.reading.parquet_files import read_parquet
 from steepest.tabular.reading.rows import as_columns
 from steepest.types import Table
@@ -27,25 +30,34 @@ if TYPE_CHECKING:
 
 # File systems refuse longer names.
 LONGEST_NAME = 255
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".zip", ".json", ".jsonl", ".xlsx", ".feather", ".parquet")
+# The readers that have nothing to say of a file.
+READERS = {".parquet": read_parquet, ".feather": read_feather, ".json": read_json, ".jsonl": read_json}
 
 
-def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table, list[str]]:
+def read_table(
+    source: Table, max_bytes: float | None = None, *, texts: Collection[str] = (), decimal: str | None = None
+) -> tuple[pa.Table, list[str]]:
     """Read a file, a DataFrame or a mapping of columns into a pyarrow table.
 
     Parameters
     ----------
     source : str, path, DataFrame, pyarrow.Table or dict
-        A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .zip (with one CSV in it) or .parquet; a pandas DataFrame,
-        without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; a dict
-        of columns by name; or rows, of which each is a dict or a pandas Series: one of them, or a list.
+        A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .zip (with one CSV in it), .json, .jsonl, .xlsx,
+        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface,
+        such as a polars DataFrame; a dict of columns by name; or rows, of which each is a dict or a pandas Series: one
+        of them, or a list.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
+    texts : collection of str
+        The columns of a CSV that are read as texts, whatever they hold.
+    decimal : {".", ",", None}
+        The decimal mark of a CSV, if the user says it: with commas, a text such as 1.234 is no decimal number.
 
     Returns
     -------
     table : pyarrow.Table
-        A table with at least one row, whose column names are unique. In a CSV the separator and decimal commas are
+        A table with at least one row, whose column names are unique. In a CSV the encoding and the separator are
         recognised, and these texts mean a missing value, quoted or not: the empty text, NA, N/A, n/a, #N/A, <NA>,
         NaN, nan, null, NULL, None.
     notes : list of str
@@ -71,10 +83,12 @@ def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table,
     label, notes = path.name, list[str]()
     with _explained(path.name):
         ending = _ending(path)
-        if ending == ".parquet":
-            table = read_parquet(path, most)
+        if ending in READERS:
+            table = READERS[ending](path, most)
+        elif ending == ".xlsx":
+            table, notes = read_excel(path, most)
         else:
-            table, label, notes = read_csv(path, ending, most)
+            table, label, notes = read_csv(path, ending, most, texts, decimal)
     table, renamed = _with_names(table, label)
     size = f"{counted(table.num_rows, 'row')} and {counted(table.num_columns, 'column')}"
     return table, [f"read {size} from {label}", *notes, *renamed]
@@ -143,8 +157,10 @@ def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
         raise TableError(f"{label} has no columns: give at least one")
     if not table.num_rows:
         raise TableError(f"{label} has a header and no rows: give at least one row")
-    names = [name or f"column {number}" for number, name in enumerate(table.column_names, 1)]
+    names = [name.strip() or f"column {number}" for number, name in enumerate(table.column_names, 1)]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
-    renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given]
-    return table.rename_columns(names), [f"{name} has no name in the header, so it gets this one" for name in renamed]
+    renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given.strip()]
+    # Renaming loses the metadata.
+    table = table.rename_columns(names).replace_schema_metadata(table.schema.metadata)
+    return table, [f"{name} has no name in the header, so it gets this one" for name in renamed]

@@ -49,7 +49,7 @@ def read_parquet(path: Path, most: int) -> pa.Table:
             count = ByteCount(path.name, most)
             batches = []
             for batch in file.iter_batches(rows):
-                count.add(sum(map(_decoded_size, batch.columns)))
+                count.add(sum(map(decoded_size, batch.columns)))
                 batches.append(batch)
             table = pyarrow.Table.from_batches(batches, None if batches else file.schema_arrow).cast(schema)
     except (PermissionError, MemoryError):
@@ -75,8 +75,19 @@ def _width(kind: pa.DataType) -> int:
         return 1
 
 
-def _decoded_size(column: pa.Array) -> int:
-    """Return the bytes of a column once its texts are no longer codes."""
+def decoded_size(column: pa.Array) -> int:
+    """Return the bytes of a column once its texts are no longer codes.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        The column.
+
+    Returns
+    -------
+    int
+        The number of bytes.
+    """
     pyarrow = arrow()
     if not (pyarrow.types.is_dictionary(column.type) and _is_text(column.type.value_type)):
         return column.nbytes

@@ -1,0 +1,317 @@
+"""Dates as people write them: 2012/01/31, 31.1.2012, 1/31/2012 5:30 pm, "Jan 31, 2012"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from steepest.printable import quoted
+from steepest.tabular.reading.arrow import TableError, arrow, counted
+from steepest.tabular.reading.columns import DAY, is_text
+from steepest.tabular.reading.written.marks import Marks
+from steepest.tabular.reading.written.missing import is_missing
+from steepest.tabular.reading.written.numbers import MOST_STRAYS, SHARE
+from steepest.tabular.reading.written.words import Words
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# fmt: off
+MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+          "december"]
+WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+# fmt: on
+# Years of two digits from here on are of the last century. Chosen, not measured.
+CENTURY = 50
+# The zones that RFC 2822 names, and those of central Europe, in hours from UTC.
+ZONES = {"z": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8,
+         "pdt": -7, "cet": 1, "cest": 2}  # fmt: skip
+
+_TIME = (
+    r"(?:(?:t|,?\s+)(?P<hour>00?):(?P<minute>00)(?::(?P<second>00)(?:[.,](?P<fraction>0{1,9}))?)?"
+    rf"(?:\s?(?P<half>[ap])\.?m\.?)?(?:\s?(?P<zone>{'|'.join(ZONES)}|(?P<east>[+-])(?P<zone_hour>00)(?::?(?P<zone_minute>00))?))?)?"
+)
+_DAY_NAME = r"(?:(?P<weekday>[a-z]{2,9})\.?,?\s+)?"
+_NAME = r"(?P<name>[a-z]{3,9})\.?"
+_DAY = r"(?P<day>00?)(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>0000|00)"
+# The shapes of dates, in which each digit is 0 and each letter is small. In the second, `first` and `other` are day and
+# month, in an order that the values tell.
+_DATES = tuple(re.compile(date + time) for date, time in (
+    (r"(?P<year>0000)(?P<mark>[-/.\s])(?P<month>00?)(?P=mark)(?P<day>00?)", _TIME),
+    (rf"(?P<first>00?)(?P<mark>[-/.]\s?)(?P<other>00?)(?P=mark){_YEAR}", _TIME),
+    (rf"(?P<year>0000)[-/.\s]{_NAME}[-/.\s]{_DAY}", _TIME),
+    (rf"{_DAY_NAME}{_NAME}[-/\s]\s?{_DAY},?[-/\s]\s?{_YEAR}", _TIME),
+    (rf"{_DAY_NAME}{_DAY}[-./\s]?\s?(?:of\s)?{_NAME},?[-/\s]?\s?{_YEAR}", _TIME),
+    (r"(?P<year>0000)[-/](?P<month>00)", ""),
+    (r"(?P<month>00)[-/](?P<year>0000)", ""),
+    (rf"{_NAME}[-,/\s]\s?(?P<year>0000)", ""),
+    (r"(?P<year>0000)\s?[-:/]?\s?q(?P<quarter>0)", ""),
+    (r"q(?P<quarter>0)\s?[-:/]?\s?(?P<year>0000)", ""),
+    (r"(?P<year>0000)m(?P<month>00?)", ""),
+))  # fmt: skip
+
+
+@lru_cache(4096)
+def _date(shape: str) -> re.Match[str] | None:
+    """Return the parts of a date in a shape of texts, None if it is none."""
+    if len(shape) > 60:
+        return None
+    for pattern in _DATES:
+        found = pattern.fullmatch(shape.lower())
+        if found and _named(found, "name", MONTHS) and _named(found, "weekday", WEEKDAYS):
+            return found
+    return None
+
+
+def _named(found: re.Match[str], part: str, names: list[str]) -> bool:
+    """Tell whether a part of a date, if there, is one of these names or the beginning of one."""
+    given = found.groupdict().get(part)
+    return given is None or any(name.startswith(given[:4] if given == "sept" else given) for name in names)
+
+
+class _Parsed(NamedTuple):
+    """The dates of different texts: microseconds since 1970, which texts are dates, and which of these have a zone."""
+
+    ticks: np.ndarray
+    valid: np.ndarray
+    zoned: np.ndarray
+
+
+@dataclass(frozen=True)
+class WrittenDate:
+    """How the dates of a column are written.
+
+    Parameters
+    ----------
+    column : str
+        The column.
+    day_first : bool
+        Whether 3/4/2020 is the third of April, and not the fourth of March.
+    zoned : bool
+        Whether the times have a zone.
+    na : tuple of str
+        Texts that mean a missing value, besides the usual ones.
+    strays : tuple of str
+        Texts that are no dates, and were read as missing values when the format was learned.
+
+    Examples
+    --------
+    >>> days = WrittenDate("when", day_first=True)
+    >>> found, _ = days.read(arrow().chunked_array([["3/4/2020", "Apr 5, 2020 6:30 pm", "?"]]))
+    >>> [str(day) for day in found.to_pylist()]
+    ['2020-04-03 00:00:00', '2020-04-05 18:30:00', 'None']
+    """
+
+    column: str
+    day_first: bool = False
+    zoned: bool = False
+    na: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
+
+    def read(self, data: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
+        """Read a column in this format.
+
+        Parameters
+        ----------
+        data : pyarrow.ChunkedArray
+            Texts, or times.
+
+        Returns
+        -------
+        times, note : pyarrow.ChunkedArray, str
+            Times, null where they are missing; a sentence on texts that are no dates, or "".
+
+        Raises
+        ------
+        TableError
+            If more than a tenth of the values are no dates.
+        """
+        if not is_text(data.type):
+            return data, ""
+        pyarrow, words = arrow(), Words.of(data)
+        ticks, valid, _ = self._parsed(words)
+        strays = ~valid & ~is_missing(words.texts, (*self.na, *self.strays))
+        lost, present = (int(words.counts[chosen].sum()) for chosen in (strays, strays | valid))
+        if lost > (1 - SHARE) * present:
+            row = int(np.argmax(np.append(strays, False)[words.codes]))
+            order = " (day first)" if self.day_first else ""
+            what = f"{self.column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
+            zone = " with a time zone" if self.zoned else ""
+            raise TableError(f"{what} is not a date{zone}{order}: correct it, or leave it empty")
+        kind = pyarrow.timestamp("us", "UTC" if self.zoned else None)
+        times = words.per_row(pyarrow.array(ticks, mask=~valid)).cast(kind)
+        return times, f"{self.column}: no dates, so missing: {words.listed(strays)}" if lost else ""
+
+    def _parsed(self, words: Words) -> _Parsed:
+        """Return the dates of texts that have a zone if this format has one, and none if not."""
+        ticks, valid, zoned = _parse(words, self.day_first)
+        return _Parsed(ticks, valid & (zoned == self.zoned), zoned)
+
+
+def _dated(words: Words) -> Iterator[tuple[re.Match[str], np.ndarray, pa.Array]]:
+    """Give the groups of texts that are dates, with the parts of their shape."""
+    for shape, indices, texts in words.groups:
+        if found := _date(shape):
+            yield found, indices, texts
+
+
+def _part(found: re.Match[str], part: str, texts: pa.Array, default: int = 0) -> np.ndarray:
+    """Return a part of each date as a whole number."""
+    if found.groupdict().get(part) is None:
+        return np.full(len(texts), default)
+    pyarrow = arrow()
+    digits = pyarrow.compute.utf8_slice_codeunits(texts, *found.span(part))
+    return digits.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
+
+
+def _parse(words: Words, day_first: bool) -> _Parsed:
+    """Return the dates of all texts; `valid` also needs a day that exists, such as no 30 February."""
+    size = len(words.texts)
+    ticks, valid, zoned = np.zeros(size, np.int64), np.zeros(size, bool), np.zeros(size, bool)
+    for found, indices, texts in _dated(words):
+        days, real = _days(found, texts, day_first)
+        time, possible = _time(found, texts)
+        ticks[indices] = days * DAY + time
+        valid[indices] = real & possible
+        zoned[indices] = found.groupdict().get("zone") is not None
+    return _Parsed(ticks, valid, zoned)
+
+
+def _days(found: re.Match[str], texts: pa.Array, day_first: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the days since 1970, and which of them exist."""
+    parts = found.groupdict()
+    if "first" in parts:
+        first, other = (_part(found, part, texts) for part in ("first", "other"))
+        day, month = (first, other) if day_first else (other, first)
+    else:
+        day, month = _part(found, "day", texts, 1), _part(found, "month", texts)
+    if parts.get("name"):
+        month = np.full(len(texts), next(k for k, name in enumerate(MONTHS, 1) if name.startswith(parts["name"][:3])))
+    if parts.get("quarter"):
+        quarter = _part(found, "quarter", texts)
+        month = np.where(quarter <= 4, 3 * quarter - 2, 0)
+    year = _part(found, "year", texts)
+    if len(parts["year"]) == 2:
+        year = year + np.where(year >= CENTURY, 1900, 2000)
+    real = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1)
+    months = ((year - 1970) * 12 + np.clip(month, 1, 12) - 1).astype("M8[M]")
+    days = months.astype("M8[D]") + (day - 1)
+    return days.astype(np.int64), real & (days.astype("M8[M]") == months)
+
+
+def _time(found: re.Match[str], texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return the microseconds since midnight UTC, and which of them are times of a day."""
+    parts = found.groupdict()
+    hour, minute, second = (_part(found, part, texts) for part in ("hour", "minute", "second"))
+    possible = (hour <= 23) & (minute <= 59) & (second <= 60)
+    if half := parts.get("half"):
+        possible &= (hour >= 1) & (hour <= 12)
+        hour = hour % 12 + 12 * (half == "p")
+    time = ((hour * 60 + minute) * 60 + second) * 1_000_000
+    if fraction := parts.get("fraction"):
+        time = time + _part(found, "fraction", texts) * 10**6 // 10 ** len(fraction)
+    offset = np.zeros(len(texts), np.int64)
+    if east := parts.get("east"):
+        offset = (_part(found, "zone_hour", texts) * 60 + _part(found, "zone_minute", texts)) * (1 - 2 * (east == "-"))
+    elif zone := parts.get("zone"):
+        offset += ZONES[zone] * 60
+    return time - offset * 60_000_000, possible
+
+
+def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | None, str]:
+    """Tell from its texts whether a column holds dates, and how they are written.
+
+    Parameters
+    ----------
+    column : str
+        The column.
+    words : Words
+        Its texts.
+    marks : Marks
+        What the user says of missing values.
+
+    Returns
+    -------
+    format, note : WrittenDate or None, str
+        The format, None if the column holds something else; a sentence on it for the user.
+
+    Examples
+    --------
+    >>> words = Words.of(arrow().chunked_array([["31/12/2019", "1/2/2020"]]))
+    >>> found, note = learn_date("when", words, Marks())
+    >>> found.day_first, note
+    (True, "when: texts read as dates, day first, such as '31/12/2019' as 2019-12-31")
+    """
+    missing = is_missing(words.texts, marks.na)
+    present = words.counts[~missing].sum()
+    if not present or sum(len(indices) for _, indices, _ in _dated(words.sample())) < SHARE / 2 * len(
+        words.sample().texts
+    ):
+        return None, ""
+    needed = max(1, SHARE * present)
+    day_first, doubt = _order(words)
+    ticks, valid, zoned = _parse(words, day_first)
+    has_zone = bool(words.counts[valid & zoned & ~missing].sum() >= needed)
+    chosen = WrittenDate(column, day_first, has_zone, marks.na)
+    valid &= (zoned == has_zone) & ~missing
+    if words.counts[valid].sum() < needed:
+        return None, ""
+    strays = ~valid & ~missing
+    names = words.texts.filter(arrow().array(strays)).to_pylist()[:MOST_STRAYS]
+    k = _telling(words, valid, day_first)
+    text, when = words.texts[k].as_py(), np.datetime64(int(ticks[k]), "us")
+    day = when.astype("M8[D]")
+    shown = str(day) if when == day else str(when.astype("M8[s]")).replace("T", " ")
+    note = f"{column}: texts read as dates{', day first' * day_first}"
+    note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown) + doubt
+    if listed := words.listed(missing):
+        note += f"; missing: {listed}"
+    if listed := words.listed(strays):
+        lost = counted(int(words.counts[strays].sum()), "other value")
+        note += f"; no dates, so missing, too: {lost}, {listed}"
+    return replace(chosen, strays=tuple(names)), note
+
+
+def _telling(words: Words, valid: np.ndarray, day_first: bool) -> int:
+    """Return the index of a text whose day is above 12, which tells the order of day and month; else of any date."""
+    for found, indices, texts in _dated(words):
+        if "first" in found.groupdict():
+            telling = (_part(found, "first" if day_first else "other", texts) > 12) & valid[indices]
+            if telling.any():
+                return int(indices[np.argmax(telling)])
+    return int(np.argmax(valid))
+
+
+def _order(words: Words) -> tuple[bool, str]:
+    """Return whether the day comes first in dates such as 3/4/2020, and the end of a note if no date tells it."""
+    firsts, others, marks, weights = [], [], [], []
+    for found, indices, texts in _dated(words):
+        if "first" in found.groupdict():
+            firsts.append(_part(found, "first", texts))
+            others.append(_part(found, "other", texts))
+            weights.append(words.counts[indices])
+            marks += [found["mark"].strip()] * len(indices)
+    if not firsts:
+        return False, ""
+    first, other, rows = (np.concatenate(each) for each in (firsts, others, weights))
+    large_first, large_other = (int(rows[part > 12].sum()) for part in (first, other))
+    if large_first != large_other:
+        return large_first > large_other, ""
+    if (first == other).all():
+        return False, ""
+    ones_first, ones_other = (first == 1).all(), (other == 1).all()
+    if all(mark == "." for mark in marks):
+        day_first, why = True, "as is usual with points"
+    elif ones_first != ones_other and len(first) > 2:
+        day_first, why = bool(ones_first), "as dates of the first of a month"
+    else:
+        day_first, why = False, "as no day above 12 tells the order"
+    k = int(np.argmax(first != other))
+    one, two = f"{first[k]}/{other[k]}", "day first" if day_first else "month first"
+    return day_first, f"; {one} could be day/month or month/day, and is read {two}, {why} (2020-12-31 leaves no doubt)"

@@ -1,0 +1,437 @@
+"""Columns as people write them, against the same data written cleanly, and pandas' reading of dates."""
+
+import datetime
+import json
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from steepest.tabular.encoding import Encoding, learn_encoding
+from steepest.tabular.prepare import prepare
+from steepest.tabular.reading.arrow import TableError
+from steepest.tabular.reading.files import read_table
+from steepest.tabular.reading.written.learn import learn_spelling
+from steepest.tabular.reading.written.marks import Marks
+from steepest.tabular.target import learn_target
+
+CLEAN = [1234.5, -300.0, 20.25, 7.0, 15000.0, 2500000.75, None]
+DAYS = pd.date_range("2019-12-20", periods=30, freq="D")
+
+
+def encode(texts, marks=None, **options):
+    """The column of a matrix that texts become, and what is said of them."""
+    table = read_table({"c": pa.array(texts, pa.string()), "n": np.arange(len(texts)) % 2})[0]
+    encoding = learn_encoding(table, spelling=learn_spelling(table, marks), **options)
+    return encoding, encoding.transform(table)
+
+
+def numbers_of(texts, marks=None):
+    encoding, encoded = encode(texts, marks, missing="keep")
+    assert encoding.names[0] == "c"
+    return encoded.X[:, 0], encoding.notes[0]
+
+
+def swapped(text):
+    """A number with its marks the other way round."""
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda x: f"{x:,.2f}",
+            lambda x: swapped(f"{x:,.2f}"),
+            lambda x: f"{x:.2f}".replace(".", ","),
+            lambda x: f"{x:,.2f}".replace(",", " "),
+            lambda x: f"{x:,.2f}".replace(",", "\u202f").replace(".", ","),
+            lambda x: f"{x:,.2f}".replace(",", "'"),
+            lambda x: f"$ {x:,.2f}".replace("$ -", "-$"),
+            lambda x: f"${x:,.2f}",
+            lambda x: f"{x:,.2f} €",
+            lambda x: f"EUR {x:,.2f}",
+            lambda x: f"{x}%",
+            lambda x: f"{x:,.2f} km",
+            lambda x: f"{x:,.2f}km/h",
+            lambda x: f"{x:,.2f} {'year' if x == 7 else 'years'}",
+            lambda x: f"{x:,.2f} sq. ft",
+            lambda x: f"({-x:,.2f})" if x < 0 else f"{x:,.2f}",
+            lambda x: f"$({-x:,.2f})" if x < 0 else f"${x:,.2f}",
+            lambda x: f"{-x:,.2f}-" if x < 0 else f"{x:,.2f}",
+            lambda x: f"{x:+,.2f}".replace("-", "−"),
+            lambda x: f"{x:.10e}",
+            lambda x: f" {x} ",
+        ],
+    )
+    def test_a_spelling_is_the_number(self, write):
+        found, _ = numbers_of([None if x is None else write(x) for x in CLEAN])
+        np.testing.assert_array_equal(found, np.array(CLEAN, float))
+
+    def test_every_digit_as_python_reads_it(self):
+        numbers = np.random.default_rng(0).lognormal(5, 4, 2000)
+        found, _ = numbers_of([f"${x:,.17g}" for x in numbers])
+        np.testing.assert_array_equal(found, numbers)
+
+    @pytest.mark.parametrize("word", ["?", "-", "--", ".", "missing", "n/a", "N.A.", "unknown", "#DIV/0!", "", "  "])
+    def test_a_word_for_a_missing_value(self, word):
+        found, note = numbers_of(["1", "2.5", word, "4"])
+        np.testing.assert_array_equal(found, [1, 2.5, np.nan, 4])
+        assert repr(word.strip()) in note
+
+    def test_nine_tenths_of_numbers_make_the_rest_missing(self):
+        texts = [f"{k}.5" for k in range(18)]
+        found, note = numbers_of([*texts, "call us", "sold"])
+        np.testing.assert_array_equal(found, [*np.arange(18) + 0.5, np.nan, np.nan])
+        assert "no numbers, so missing, too: 2 other values, 'call us' (1), 'sold' (1)" in note
+        encoding, _ = encode([*texts, "call us", "sold", "sold"])
+        assert encoding.names[0].startswith("c=")
+
+    @pytest.mark.parametrize(
+        ("texts", "words"),
+        [
+            (["12 km", "13 km", "8 mi"], "different units, km (2), mi (1)"),
+            (["5 %", "6 %", "0.07"], "different units, % (2), none (1)"),
+            (["5 mW", "6 MW", "7 mW"], "different units"),
+            (["01234", "12345", "23456"], "'01234' begins with 0"),
+            (["1st", "2nd", "3rd"], ""),
+            (["1st class", "2nd class", "1st class"], ""),
+            (["1a", "1b", "2a"], ""),
+            (["5 pm", "6 pm", "7 pm"], ""),
+            (["1.2.3", "1.2.4", "1.2.3"], ""),
+            (["1-5", "6-10", "1-5"], ""),
+            (["12,34", "1,2,3", "5.6.7"], ""),
+        ],
+    )
+    def test_what_stays_a_text(self, texts, words):
+        encoding, _ = encode(texts)
+        assert all(name.startswith("c=") for name in encoding.names[:-1])
+        assert words in encoding.notes[0]
+
+    def test_categories_made_on_purpose_stay(self):
+        frame = pd.DataFrame({"c": pd.Categorical(["1", "2", "3"] * 2 + ["1"]), "n": [1, 2, 3, 5, 1, 2, 3]})
+        assert learn_encoding(read_table(frame)[0]).names == ("c=2", "c=3", "n")
+
+    @pytest.mark.parametrize(
+        ("texts", "first", "words"),
+        [
+            (["1,234", "2,500"], 1234, "could be 1234 or 1.234, and is read as 1234, as nothing else"),
+            (["1,234", "0,500"], 1.234, ""),
+            (["1,234", "1,234,567"], 1234, ""),
+            (["1,234", "900", "5"], 1234, ""),
+            (["1,234", "1500", "5"], 1.234, ""),
+            (["1.234", "2.500"], 1.234, ""),
+        ],
+    )
+    def test_a_comma_that_could_be_either(self, texts, first, words):
+        found, note = numbers_of(texts)
+        assert found[0] == first
+        assert ("could be" in note) == bool(words)
+        assert words in note
+
+    def test_other_columns_tell_the_mark(self):
+        table = pa.table(
+            {"a": ["1,5", "2,25", "3,125"], "b": ["1,234", "2,345", "3,456"], "c": ["1.500", "2.000", "9.000"]}
+        )
+        spelling = learn_spelling(table)
+        assert spelling["b"].read(table["b"])[0].to_pylist() == [1.234, 2.345, 3.456]
+        assert spelling["c"].read(table["c"])[0].to_pylist() == [1500, 2000, 9000]
+        assert "as in other columns" in spelling.notes["b"]
+
+    def test_semicolons_between_columns_tell_the_mark(self, tmp_path):
+        (tmp_path / "t.csv").write_text("a;b\n1,234;x\n2,500;y\n")
+        table, _ = read_table(tmp_path / "t.csv")
+        spelling = learn_spelling(table)
+        assert spelling["a"].read(table["a"])[0].to_pylist() == [1.234, 2.5]
+        assert "as is usual between semicolons" in spelling.notes["a"]
+        encoded = learn_encoding(read_table({"a": [1.0, 2.0]})[0]).transform(table)
+        assert encoded.X[:, 0].tolist() == [1.234, 2.5]
+
+    def test_the_user_says_the_marks(self):
+        assert numbers_of(["1,234", "2,500"], Marks.read(",", None, ()))[0].tolist() == [1.234, 2.5]
+        assert numbers_of(["1.234", "2.500"], Marks.read(None, ".", ()))[0].tolist() == [1234, 2500]
+        found, _ = numbers_of(
+            ["1", "nil return", "-999", "-999.0", "2"], Marks.read(None, None, ["nil return", "-999"])
+        )
+        np.testing.assert_array_equal(found, [1, np.nan, np.nan, np.nan, 2])
+        encoded = encode_numbers([1, -999, 3, 4], Marks.read(None, None, "-999"))
+        np.testing.assert_array_equal(encoded, [1, np.nan, 3, 4])
+
+    @pytest.mark.parametrize(
+        "given", [("x", None, ()), (None, "x", ()), (",", ",", ()), (None, None, 5), (None, None, [None])]
+    )
+    def test_marks_that_make_no_sense(self, given):
+        with pytest.raises((ValueError, TypeError), match="give"):
+            Marks.read(*given)
+
+    def test_totals_are_named(self):
+        encoding, encoded = encode(["north", "south", "Total"])
+        assert "row 3 is called 'Total': kept" in encoding.notes[0]
+        assert len(encoded.X) == 3
+        found, note = numbers_of([*map(str, range(2000, 2020)), "Grand total"])
+        assert "row 21 is called 'Grand total'" in note
+        assert np.isnan(found[-1])
+
+    def test_spaces_around_levels(self):
+        encoding, _ = encode(["red", " red", "blue ", "red"])
+        assert encoding.names[0] == "c=blue"
+        assert len(encoding.names) == 2
+
+
+def encode_numbers(values, marks):
+    table = read_table({"c": values, "n": [1, 0] * (len(values) // 2)})[0]
+    return learn_encoding(table, spelling=learn_spelling(table, marks), missing="keep").transform(table).X[:, 0]
+
+
+class TestDates:
+    @pytest.mark.parametrize(
+        "form",
+        ["%Y/%m/%d", "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%y", "%b %d, %Y", "%B %d %Y", "%d %b %Y",
+         "%d-%b-%Y", "%A, %B %d, %Y", "%a %d %b %Y", "%d%b%Y", "%Y %b %d"],
+    )  # fmt: skip
+    def test_days(self, form):
+        self.check(form, DAYS)
+
+    @pytest.mark.parametrize(
+        "form",
+        ["%Y/%m/%d %H:%M", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%b %d, %Y, %I:%M:%S %p"],
+    )
+    def test_times(self, form):
+        self.check(form, DAYS + pd.to_timedelta(np.arange(30) * 7 + 1, unit="h"))
+
+    @staticmethod
+    def check(form, days):
+        texts = [*days.strftime(form), None]
+        table = pa.table({"c": texts})
+        found, _ = learn_spelling(table)["c"].read(table["c"])
+        known = pd.to_datetime(pd.Series(texts), format=form)
+        pd.testing.assert_series_equal(found.to_pandas(), known, check_dtype=False, check_names=False)
+
+    @pytest.mark.parametrize(
+        "form", ["{}Q{}", "{} q{}", "Q{1} {0}", "{}-Q{}", "{0}M{2}", "{0}-{2:02}", "{2:02}/{0}", "{3} {0}"]
+    )
+    def test_months_and_quarters(self, form):
+        days = pd.date_range("2019-07-01", periods=12, freq="QS")
+        texts = [form.format(day.year, day.quarter, day.month, day.month_name()) for day in days]
+        table = pa.table({"c": texts})
+        found, _ = learn_spelling(table)["c"].read(table["c"])
+        assert found.to_pandas().tolist() == days.tolist()
+
+    def test_years_of_two_digits(self):
+        table = pa.table({"c": ["25/11/63", "25/11/05"]})
+        assert [each.year for each in learn_spelling(table)["c"].read(table["c"])[0].to_pylist()] == [1963, 2005]
+
+    def test_zones(self):
+        texts = ["2020-01-05T10:00:00+02:00", "2020-01-05 10:00:00Z", "Jan 5, 2020 10:00 EST", "5/1/2020 10:00 -0330"]
+        table = pa.table({"c": texts[:3]})
+        found, _ = learn_spelling(table)["c"].read(table["c"])
+        assert [each.hour for each in found.to_pylist()] == [8, 10, 15]
+        assert found.type.tz == "UTC"
+        # With and without a zone they can't be compared.
+        assert (
+            type(learn_spelling(pa.table({"c": ["2020-01-05 10:00Z", "2020-01-05 10:00"]}))["c"]).__name__
+            == "WrittenText"
+        )
+
+    @pytest.mark.parametrize(
+        ("texts", "month", "words"),
+        [
+            (["3/4/2020", "5/6/2020"], 3, "3/4 could be day/month or month/day, and is read month first"),
+            (["3.4.2020", "5.6.2020"], 4, "is read day first, as is usual with points"),
+            (["1/2/2020", "1/3/2020", "1/4/2020"], 2, "as dates of the first of a month"),
+            (["3/4/2020", "13/4/2020"], 4, "day first, such as '13/4/2020' as 2020-04-13"),
+            (["3/4/2020", "3/14/2020"], 3, "such as '3/14/2020' as 2020-03-14"),
+        ],
+    )
+    def test_the_order_of_day_and_month(self, texts, month, words):
+        table = pa.table({"c": texts})
+        spelling = learn_spelling(table)
+        assert spelling["c"].read(table["c"])[0][0].as_py().month == month
+        assert words in spelling.notes["c"]
+        assert ("could be" in spelling.notes["c"]) == ("is read" in words or "as dates" in words)
+
+    def test_days_that_do_not_exist_are_no_dates(self):
+        texts = [*DAYS.strftime("%d/%m/%Y"), "30/02/2020", "?"]
+        table = pa.table({"c": texts})
+        spelling = learn_spelling(table)
+        assert spelling["c"].read(table["c"])[0].null_count == 2
+        assert "no dates, so missing, too: 1 other value, '30/02/2020' (1)" in spelling.notes["c"]
+
+    def test_cycles(self):
+        hours = pd.date_range("2020-01-01", "2021-12-31 23:00", freq="7h")
+        table = read_table({"when": hours, "n": range(len(hours))})[0]
+        encoding = learn_encoding(table)
+        X = dict(zip(encoding.names, encoding.transform(table).X.T, strict=True))
+        phases = {"hour": hours.hour / 24, "weekday": hours.day_of_week / 7, "month": (hours.month - 1) / 12}
+        for cycle, phase in phases.items():
+            np.testing.assert_allclose(X[f"when (sine of {cycle})"], np.sin(2 * np.pi * phase), atol=1e-9)
+            np.testing.assert_allclose(X[f"when (cosine of {cycle})"], np.cos(2 * np.pi * phase), atol=1e-9)
+
+    @pytest.mark.parametrize(
+        ("days", "cycles"),
+        [
+            (pd.date_range("2020-01-01", periods=10, freq="D"), set()),
+            (pd.date_range("2020-01-01", periods=30, freq="D"), {"weekday"}),
+            (pd.date_range("2020-01-01", periods=100, freq="7D"), {"month"}),
+            (pd.date_range("2000-01-01", periods=20, freq="YS"), set()),
+            (pd.date_range("2020-01-01", periods=12, freq="MS"), {"month"}),
+            (pd.date_range("2020-01-01", periods=60, freq="h"), {"hour"}),
+        ],
+    )
+    def test_a_cycle_that_the_rows_do_not_go_through_is_left_out(self, days, cycles):
+        names = learn_encoding(read_table({"when": days, "n": range(len(days))})[0]).names
+        assert {name.split("sine of ")[1].rstrip(")") for name in names if "(sine" in name} == cycles
+
+    def test_missing_dates(self):
+        days = [*DAYS, None]
+        for missing in ("mean", "keep"):
+            table = read_table({"when": days, "n": range(31)})[0]
+            X = learn_encoding(table, missing=missing).transform(table).X
+            known = X[:-1, :3].mean(axis=0) if missing == "mean" else np.full(3, np.nan)
+            np.testing.assert_allclose(X[-1, :3], known)
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize(
+        ("name", "values", "left"),
+        [
+            ("", range(20), True),
+            ("Unnamed: 0", range(1, 21), True),
+            ("", range(5, 25), False),
+            ("PassengerId", range(101, 121), True),
+            ("id", [f"u{k}" for k in range(20)], True),
+            ("name", [f"u{k}" for k in range(20)], True),
+            ("id", [k // 2 for k in range(20)], False),
+            ("year", range(1990, 2010), False),
+            ("t", range(20), False),
+            ("id", [k + 0.5 for k in range(20)], False),
+            ("name", [f"u{k}" for k in range(9)], False),
+        ],
+    )
+    def test_what_only_tells_rows_apart_is_left_out(self, name, values, left):
+        rows = len(values)
+        table = read_table({name: list(values), "n": np.arange(rows) % 3, "y": np.arange(rows) * 1.0})[0]
+        name = table.column_names[0]
+        encoding = learn_encoding(table, "y")
+        assert (name not in [part.column for part in encoding.parts]) == left
+        assert any("left out; features= takes it in" in note for note in encoding.notes) == left
+        assert name in [part.column for part in learn_encoding(table, "y", features=[name, "n"]).parts]
+
+
+class TestTarget:
+    def test_numbers_with_commas_are_no_classes(self):
+        answer = learn_target(read_table({"y": ["28,000", "31,500", "9,750", "?"], "x": [1, 2, 3, 4]})[0], "y")
+        assert (answer.task, answer.y.tolist()) == ("regression", [28000, 31500, 9750])
+        assert answer.kept.tolist() == [True, True, True, False]
+        assert "such as '28,000' as 28000" in answer.notes[1]
+
+    def test_labels_stay_as_they_are(self):
+        table = read_table({"y": ["1", "2", "1", " 2"], "z": ["1", "2", "3", "1"]})[0]
+        assert learn_target(table, "y").classes == ("1", "2")
+        assert learn_target(table, "z", "classification").classes == ("1", "2", "3")
+        assert learn_target(table, "z").y.tolist() == [1, 2, 3, 1]
+
+    def test_numbers_of_a_fit_that_did_not_save_how_they_are_written(self):
+        table = read_table({"y": ["1,5", "2,25", "3,5"]})[0]
+        assert learn_target(table, "y", "regression", Encoding(()).spelling).y.tolist() == [1.5, 2.25, 3.5]
+
+
+class TestAnotherTable:
+    columns: ClassVar = {
+        "price": ["$1,200.50", "$80", "?", "sold"] + ["$900"] * 30,
+        "when": ["31/12/2019", "1/2/2020", "never", "5/5/2020"] + ["6/7/2020"] * 30,
+        "zip": ["01234", " 99999", "01234", None] + ["01234"] * 30,
+        "y": [f"{k},{k % 9 + 1}" for k in range(34)],
+    }  # fmt: skip
+
+    def learnt(self):
+        options = {"features": None, "drop": (), "missing": "keep", "max_categories": 9}
+        ready = prepare(self.columns, "y", None, 0.0, np.random.default_rng(0), **options)
+        return Encoding.from_dict(json.loads(json.dumps(ready.encoding.to_dict()))), ready
+
+    def test_what_was_learned_is_saved(self, tmp_path):
+        encoding, ready = self.learnt()
+        assert encoding.written == ready.encoding.written
+        assert ready.training.y[:2].tolist() == [0.1, 1.2]
+        names = list(encoding.names)
+        # In these rows alone, the texts would be a day of March, a number without commas, and an integer.
+        (tmp_path / "new.csv").write_text('price,when,zip\n"$1,500",3/4/2020,01234\nsold,never,99999\n')
+        table, _ = read_table(tmp_path / "new.csv", texts=encoding.spelling)
+        X = encoding.transform(table).X
+        np.testing.assert_array_equal(X[:, names.index("price")], [1500, np.nan])
+        day = (datetime.date(2020, 4, 3) - datetime.date(2019, 12, 31)).days
+        np.testing.assert_array_equal(X[:, names.index("when (days since 2019-12-31)")], [day, np.nan])
+        assert X[:, names.index("zip=99999")].tolist() == [0, 1]
+
+    @pytest.mark.parametrize(
+        ("column", "words"),
+        [
+            ({"price": ["12 km"]}, "'12 km' in row 1 is not a number in $"),
+            ({"when": ["2/31/2020"]}, "not a date (day first)"),
+        ],
+    )
+    def test_a_value_in_another_format(self, column, words):
+        encoding, _ = self.learnt()
+        table = {"price": ["$5"], "when": ["1/1/2020"], "zip": ["01234"], **column}
+        with pytest.raises(TableError) as error:
+            encoding.transform(read_table(table)[0])
+        assert words in str(error.value)
+
+    def test_numbers_that_were_none_of_texts(self):
+        encoding = learn_encoding(read_table({"n": [1.0, 2.0, 5.0], "m": [1, 2, 4]})[0], missing="keep")
+        table = read_table({"n": ["1,234.5", "?", "7"], "m": [1, 2, 3]})[0]
+        encoded = encoding.transform(table)
+        np.testing.assert_array_equal(encoded.X[:, 0], [1234.5, np.nan, 7])
+        assert "such as '1,234.5' as 1234.5; missing: '?' (1)" in encoded.notes[0]
+
+    def test_a_point_stays_a_decimal_point_for_numbers_that_were_none_of_texts(self, tmp_path):
+        encoding = learn_encoding(read_table({"n": [1.5, 2.0, 5.0]})[0])
+        (tmp_path / "new.csv").write_text("n;m\n1.234;0,5\n2.345;7,25\n")
+        table, _ = read_table(tmp_path / "new.csv", texts=encoding.spelling)
+        assert table["n"].to_pylist() == ["1.234", "2.345"]
+        assert encoding.transform(table).X[:, 0].tolist() == [1.234, 2.345]
+
+    def test_dates_that_were_none_of_texts(self):
+        encoding = learn_encoding(read_table({"d": DAYS[:5], "n": [1, 2, 3, 4, 5]})[0])
+        table = read_table({"d": ["24/12/2019", "Dec 22, 2019"], "n": [1, 2]})[0]
+        np.testing.assert_array_equal(encoding.transform(table).X[:, 0], [4, 2])
+
+    def test_a_folder_of_an_earlier_version(self):
+        old = {
+            "missing": "mean", "notes": [], "parts": [
+                {"kind": "number", "column": " n", "mean": 2.0},
+                {"kind": "moment", "column": "d", "family": "date", "origin": 0, "mean": 5.0},
+                {"kind": "category", "column": "c", "baseline": "u", "categories": [" v"]},
+            ],
+        }  # fmt: skip
+        encoding = Encoding.from_dict(old)
+        table = read_table({" n": [1.0, 4.0], "d": [datetime.date(1970, 1, 2), None], "c": [" v", "v"]})[0]
+        assert encoding.names == (" n", "d (days since 1970-01-01)", "c= v")
+        np.testing.assert_array_equal(encoding.transform(table).X, [[1, 1, 1], [4, 5, 0]])
+
+
+def test_the_same_matrix_from_a_dirty_file_and_a_clean_one(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = 60
+    price, way = rng.uniform(500, 90_000, rows).round(2), rng.uniform(1, 2_000, rows).round(1)
+    days = pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
+    place, y = rng.choice(["north", "south", "west"], rows), rng.uniform(10_000, 99_000, rows).round()
+    clean = pd.DataFrame({"price": price, "way": way, "day": days, "place": place, "y": y})
+    clean.loc[3, "price"] = np.nan
+    dirty = pd.DataFrame({
+        "price ": [f"$ {x:,.2f}" for x in price], "way": [f"{x:.1f} km" for x in way],
+        "day": days.strftime("%d/%m/%Y"), " place": place + np.where(np.arange(rows) % 2, " ", ""),
+        "y": [f"{x:,.0f}" for x in y],
+    })  # fmt: skip
+    dirty.loc[3, "price "] = "n/a"
+    dirty.to_csv(tmp_path / "dirty.csv", index_label="", encoding="cp1252")
+    options = {"features": None, "drop": (), "missing": "mean", "max_categories": 50}
+    one, two = (
+        prepare(table, "y", None, 0.2, np.random.default_rng(0), **options) for table in (clean, tmp_path / "dirty.csv")
+    )
+    assert one.encoding.names == two.encoding.names
+    for a, b in ((one.training, two.training), (one.held_out, two.held_out)):
+        np.testing.assert_array_equal(a.X, b.X)
+        np.testing.assert_array_equal(a.y, b.y)
