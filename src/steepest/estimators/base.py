@@ -38,7 +38,7 @@ from steepest.estimators.through_origin import check_symmetric
 from steepest.fitting.linear.edges import positive_as
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
-from steepest.fitting.stream.learner import StreamLearner
+from steepest.fitting.stream.adaptive import Forget, Learner, read_forget
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.printable import quoted
@@ -103,7 +103,7 @@ class DescentEstimator(BaseEstimator):
     # Whether a single fit outputs the scores of all classes.
     _joint: bool = False
     # The learners that partial_fit continues, one for each output; None after `fit` and after plain epochs.
-    _learners: list[StreamLearner] | None = None
+    _learners: list[Learner] | None = None
     # The rows that partial_fit of a network remembers.
     _memory: Memory | None = None
     _default_alpha: float = 0.0
@@ -139,6 +139,7 @@ class DescentEstimator(BaseEstimator):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        forget: Forget = "auto",
     ) -> None:
         self.model = model
         self.loss = loss
@@ -162,6 +163,7 @@ class DescentEstimator(BaseEstimator):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.forget = forget
 
     @property
     def _loss(self) -> Function:
@@ -259,7 +261,7 @@ class DescentEstimator(BaseEstimator):
         starts = self._starts(X, targets.shape[1], warm=fitted)
         fitter = self._fitter(check_random_state(self.random_state))
         if self._streams:
-            learners: Sequence[StreamLearner | None] = self._learners or [None] * len(starts)
+            learners: Sequence[Learner | None] = self._learners or [None] * len(starts)
             results = [
                 fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner)
                 for y, start, learner in zip(targets.T, starts, learners, strict=True)
@@ -325,6 +327,7 @@ class DescentEstimator(BaseEstimator):
         return OutputFitter(
             model, loss, penalty, self.batch_size, self.direction, self.step, seed,
             progress=bool(self.verbose), intercept=bool(self.fit_intercept), bounds=bounds,
+            forget=read_forget(self.forget),
         )  # fmt: skip
 
     def _check_own(self) -> None:

@@ -24,6 +24,7 @@ from steepest.estimators.classes import (
 )
 from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
+from steepest.fitting.stream.adaptive import Forget
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -101,6 +102,10 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
     bounds : mapping, optional
         As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
+    forget : float, "auto" or None
+        For `partial_fit` of a linear model: after how many further rows a row counts half. "auto" forgets only if a
+        drift is found, that is, if a model of the last rows predicts the next ones better beyond doubt; until then, and
+        with None, all rows count alike.
 
     Attributes
     ----------
@@ -170,13 +175,14 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        forget: Forget = "auto",
     ) -> None:
         super().__init__(
             model, loss=loss, penalty=penalty, alpha=alpha, l1_ratio=l1_ratio, kernel=kernel, gamma=gamma,
             n_components=n_components, batch_size=batch_size, step=step, direction=direction, max_epochs=max_epochs,
             tol=tol, early_stopping=early_stopping, validation_fraction=validation_fraction, start=start,
             warm_start=warm_start, random_state=random_state, verbose=verbose,
-            fit_intercept=fit_intercept, positive=positive, bounds=bounds,
+            fit_intercept=fit_intercept, positive=positive, bounds=bounds, forget=forget,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -222,7 +228,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         """Learn from more rows, in one pass.
 
         If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
-        call, as for a stream: give the rows in random order.
+        call, as for a stream: give the rows of each call in random order. If the rows change over time, earlier ones
+        are forgotten as `forget` tells.
 
         Parameters
         ----------

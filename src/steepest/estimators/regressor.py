@@ -77,6 +77,10 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
     bounds : mapping, optional
         As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
+    forget : float, "auto" or None
+        For `partial_fit` of a linear model: after how many further rows a row counts half. "auto" forgets only if a
+        drift is found, that is, if a model of the last rows predicts the next ones better beyond doubt; until then, and
+        with None, all rows count alike.
 
     Attributes
     ----------
@@ -151,7 +155,8 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         """Learn from more rows, in one pass.
 
         If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
-        call, as for a stream: give the rows in random order.
+        call, as for a stream: give the rows of each call in random order. If the rows change over time, earlier ones
+        are forgotten as `forget` tells.
 
         Parameters
         ----------
