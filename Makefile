@@ -43,6 +43,7 @@ bench: $(READY)
 	$(PY) benchmarks/steps.py
 	$(PY) benchmarks/networks.py
 	$(PY) benchmarks/trees.py
+	$(PY) benchmarks/streams.py
 	$(PY) benchmarks/pictures.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.

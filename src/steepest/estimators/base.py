@@ -38,7 +38,7 @@ from steepest.estimators.through_origin import check_symmetric
 from steepest.fitting.linear.edges import positive_as
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
-from steepest.fitting.stream.adaptive import Forget, Learner, read_forget
+from steepest.fitting.stream.adaptive import AUTO, Forget, Learner, read_forget
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.printable import quoted
@@ -254,6 +254,10 @@ class DescentEstimator(BaseEstimator):
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
         check_limits(self.max_epochs, self.tol)
+        if not (self._streams or read_forget(self.forget) in (None, AUTO)):
+            raise ValueError(
+                f"forget={quoted(self.forget)} is for linear models without a step or a direction: leave it out"
+            )
         if self._network is not None:
             self._learn_network(X, targets, weight)
             return

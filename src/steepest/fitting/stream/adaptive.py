@@ -18,9 +18,10 @@ from steepest.printable import quoted
 # What the argument forget= takes.
 Forget = float | str | None
 AUTO = "auto"
-# The half-life of the fast learner, in rows and in rows per column. Measured on the streams of
-# benchmarks/streams.py: with 200 to 500 rows and ten columns the differences are small.
-FAST, FAST_PER_COLUMN = 300, 10
+# The half-life of the fast learner: the least rows, the rows per column, and the most rows. Measured on streams as in
+# benchmarks/streams.py: with ten columns, 200 and 500 rows are about as good; with 200 columns, 3 rows a column are
+# better than 5 and 10.
+FAST, FAST_PER_COLUMN, FAST_MOST = 300, 3, 3_000
 # The least mean number of rows between false alarms. Chosen, not measured.
 RARE = 1e6
 # The same for the return to the learner that forgets nothing. It costs little, as its model was good until the drift.
@@ -39,8 +40,8 @@ class AdaptiveLearner:
 
     The first gives the answer, until the fast one predicts better beyond doubt: Bach and Maloof, "Paired learners for
     concept drift" (2008). Then the fast one gives the answer, and the first begins anew: where the fast one is, or at
-    coefficients of 0 if these predict better. It gives the answer again once it is the better one. The tests are `SequentialTest`; they look at each block before the
-    learners do. So without drift the answer is that of the first learner, bit for bit.
+    coefficients of 0 if these predict better. It gives the answer again once it is the better one. The tests are
+    `SequentialTest`; they look at each block before the learners do. So without drift the answer is that of the first learner, bit for bit.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class AdaptiveLearner:
         """Return a learner that continues another one."""
         standing, fast = learner.copied(), learner.copied()
         standing.half_life = math.inf
-        fast.half_life = max(FAST, FAST_PER_COLUMN * (len(learner.point) - 1))
+        fast.half_life = float(np.clip(FAST_PER_COLUMN * (len(learner.point) - 1), FAST, FAST_MOST))
         fast.rng = copy.deepcopy(learner.rng)
         return cls(standing, fast)
 
