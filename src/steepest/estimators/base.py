@@ -35,6 +35,7 @@ from steepest.estimators.parameters import (
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
 from steepest.estimators.through_origin import check_symmetric
+from steepest.estimators.words import errors_in_our_words, in_our_words
 from steepest.fitting.linear.edges import positive_as
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
@@ -237,7 +238,7 @@ class DescentEstimator(BaseEstimator):
             validation = [(X[held_out], target[held_out], weight[held_out]) for target in targets.T]
             X, targets, weight = X[train], targets[train], weight[train]
         fitter = self._fitter(random)
-        with positive_as("positive=True") if self.positive else nullcontext():
+        with errors_in_our_words(), positive_as("positive=True") if self.positive else nullcontext():
             runs = [
                 fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
                 for target, start, held in zip(targets.T, starts, validation, strict=True)
@@ -266,14 +267,18 @@ class DescentEstimator(BaseEstimator):
         fitter = self._fitter(check_random_state(self.random_state))
         if self._streams:
             learners: Sequence[Learner | None] = self._learners or [None] * len(starts)
-            results = [
-                fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner)
-                for y, start, learner in zip(targets.T, starts, learners, strict=True)
-            ]
+            with errors_in_our_words():
+                results = [
+                    fitter.fit_block(
+                        X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner
+                    )
+                    for y, start, learner in zip(targets.T, starts, learners, strict=True)
+                ]
             runs, self._learners = [run for run, _ in results], [learner for _, learner in results]
         else:
             self._learners = None
-            runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
+            with errors_in_our_words():
+                runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
         self._store(runs, self.n_iter_ + 1 if fitted else 1)
         # A call is meant to make one epoch, so reaching the limit of iterations is no failure.
         warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
@@ -290,7 +295,8 @@ class DescentEstimator(BaseEstimator):
             before = self.runs_[k] if self._memory is not None else None
             start = before if isinstance(before, NetworkFit) and can_go_on(before, memory, k) else None
             epochs = PART_EPOCHS if start is not None and self.max_epochs is None else self.max_epochs
-            runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
+            with errors_in_our_words():
+                runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
         done = max(int(run.trace.epoch[-1]) for run in runs)
         self._store(runs, done + (self.n_iter_ if hasattr(self, "n_iter_") else 0))
         self._memory = memory
@@ -426,4 +432,4 @@ def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> Non
         if not run.success and run.outcome is not ignored:
             # Level 4 is the user's line. Level 1 is this function, 2 _fit_outputs or _learn_outputs, and 3 fit or
             # partial_fit.
-            warnings.warn(run.message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(in_our_words(run.message), ConvergenceWarning, stacklevel=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from steepest.estimators.classes import (
 )
 from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
+from steepest.fitting.options import doubt_of_classes
 from steepest.fitting.stream.adaptive import Forget
 from steepest.models import losses
 from steepest.models.penalties import kink_of
@@ -53,8 +55,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows first and then
         its parameters, one argument each. It returns one score for each row, above 0 for the second class.
     loss : str or callable, optional
-        "log loss", "hinge", "squared hinge", "softmax" for a function that returns a score for each row and class, or
-        a function of (z, y) with y 0 or 1.
+        "log loss", "hinge", "squared hinge", also in scikit-learn's spelling ("log_loss"), "softmax" for a function
+        that returns a score for each row and class, or a function of (z, y) with y 0 or 1.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
@@ -216,6 +218,11 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
                 f"y has only one class in the rows of positive weight, {quoted(classes.tolist()[0])}: "
                 "give rows of at least two classes"
             )
+        doubt = doubt_of_classes(len(classes), len(labels), classes.dtype.kind in "iuf")
+        # scikit-learn warns of more classes than half the rows.
+        if doubt and 2 * len(classes) <= len(labels):
+            # Level 3 is the user's line; level 2 is the check of keywords.
+            warnings.warn(f"{doubt}: if they are numbers to predict, use DescentRegressor", UserWarning, stacklevel=3)
         self.classes_ = classes
         self._joint = self._is_joint
         self._fit_outputs(X, class_targets(labels, len(classes), self._joint), weight, labels)

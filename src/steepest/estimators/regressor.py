@@ -30,9 +30,9 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         default, and ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows
         first and then its parameters, one argument each. It returns one prediction for each row.
     loss : str or callable, optional
-        "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", a loss with
-        its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma",
-        z is the logarithm of the mean, and predictions are means.
+        "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", also in scikit-learn's
+        spelling ("squared_error"), a loss with its parameter such as ``losses.Huber(1.5)``, or a function of (z, y).
+        With "poisson" and "gamma", z is the logarithm of the mean, and predictions are means.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,14 +15,14 @@ from steepest.descent.budget import Budget
 from steepest.fitting.curves.quick import Attempt
 from steepest.fitting.direct.attempt import direct_fit
 from steepest.fitting.network.fit import fit_network
-from steepest.fitting.options import ModelLike, read_model
+from steepest.fitting.options import ModelLike, doubt_of_classes, read_model
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.adaptive import Forget
 from steepest.fitting.stream.fit import fit_blocks
 from steepest.fitting.tree.fit import fit_tree
-from steepest.models import Linear, Network, Tree, losses
+from steepest.models import Linear, Multinomial, Network, Tree, losses
 from steepest.printable import quoted
 from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
@@ -83,8 +84,8 @@ def fit(
         Parameters that keep a value, by name: ``{"offset": 1.0}``. The others are fitted. For an array, None leaves an
         entry free, or give single entries as ``{"w[2]": 1.0}``.
     loss : str or callable, optional
-        "squared", "log loss", or a function of predictions and targets that returns one number a row;
-        the model's own by default.
+        "squared", "log loss" or another loss of ``st.losses``, also in scikit-learn's spelling ("squared_error"), or a
+        function of predictions and targets that returns one number a row; the model's own by default.
     penalty : callable, optional
         A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
         exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
@@ -194,6 +195,13 @@ def fit(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     model = read_model(model)
     data = TrainingData.read(X, y, sample_weight, validation, dtype, gaps=isinstance(model, Tree))
+    if isinstance(model, Multinomial) and model.classes is None:
+        targets = data.rows.y
+        doubt = doubt_of_classes(len(np.unique(targets)), len(targets), whole=True)
+        if doubt:
+            # Level 4 is the user's line; levels 2 and 3 are the decorators.
+            advice = "if they are numbers to predict, use Linear(); if not, give Multinomial(classes=...)"
+            warnings.warn(f"{doubt}: {advice}", UserWarning, stacklevel=4)
     return fit_given(
         model, data, loss, penalty, budget,
         start=start, bounds=bounds, fixed=fixed, batch_size=batch_size, direction=direction, step=step,

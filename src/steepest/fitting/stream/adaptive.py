@@ -41,7 +41,8 @@ class AdaptiveLearner:
     The first gives the answer, until the fast one predicts better beyond doubt: Bach and Maloof, "Paired learners for
     concept drift" (2008). Then the fast one gives the answer, and the first begins anew: where the fast one is, or at
     coefficients of 0 if these predict better. It gives the answer again once it is the better one. The tests are
-    `SequentialTest`; they look at each block before the learners do. So without drift the answer is that of the first learner, bit for bit.
+    `SequentialTest`; they look at each block before the learners do. So without drift the answer is that of the first
+    learner, bit for bit.
 
     Attributes
     ----------
