@@ -29,9 +29,10 @@ LIKELY = 100.0
 # The distance of the first steps after a drift, in the coordinates of the learner. Measured: with 0.3, the first
 # distance of a stream, the accuracy in the 4,000 rows after a flip of all signs is lower by 0.02.
 DISTANCE = 1.0
-# While the fast learner gives the answer, the other one has this many of its half-lives to become as good before it may
-# begin anew again. Measured: without, it never becomes as good with 200 columns.
-PATIENCE = 5
+# At the start of a stream, and while the fast learner gives the answer, the other one has this many half-lives of the
+# fast one to become as good before it may begin anew. Measured on streams as in benchmarks/streams.py: with 1 it begins
+# anew in vain with 200 columns, and with 3 a change is found late with 1,000 sparse columns.
+PATIENCE = 2
 
 
 @dataclass
@@ -151,8 +152,9 @@ class AdaptiveLearner:
         advantage = np.subtract(*(part.row_losses(block, part.average) for part in self.parts))
         advantage = advantage * (block.weight / block.weight.mean())
         drifts, calms = self.drift.add(advantage), self.calm.add(-advantage)
-        is_new = self.is_drifting and self.rows - self.drifts[-1] < PATIENCE * self.fast.half_life
-        if drifts and not is_new:
+        age = self.rows - (self.drifts[-1] if self.drifts else 0)
+        is_young = (self.is_drifting or not self.drifts) and age < PATIENCE * self.fast.half_life
+        if drifts and not is_young:
             self.drifts += (self.rows,)
             start = min((self.fast.average, self.fast.flat), key=lambda point: self.fast.value(block, point))
             self.standing = self.fast.anew(start, DISTANCE, self.standing.rng)
