@@ -200,6 +200,11 @@ def test_gaps_are_named_by_row_and_column(kind):
         DescentRegressor().fit(kind(X), np.c_[Y, y])
     with pytest.raises(ValueError, match="Input y contains NaN, in row 0"):
         DescentClassifier().fit(kind(X), np.append(np.nan, CLASSES[1:] == "large"))
+    for gap in (None, np.nan):
+        labels = CLASSES.astype(object)
+        labels[5] = gap
+        with pytest.raises(ValueError, match="in row 5: leave the row out"):
+            DescentClassifier().fit(kind(X), labels)
 
 
 def test_many_classes_are_doubted_before_the_fit(monkeypatch):

@@ -18,6 +18,7 @@ from steepest.estimators.base import DescentEstimator, RandomState, has_partial_
 from steepest.estimators.classes import (
     ClassWeight,
     all_classes,
+    check_labels,
     class_numbers,
     class_targets,
     class_weights,
@@ -355,6 +356,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         return self._loss == losses.softmax
 
     def _read(self, X: Rows, y: ArrayLike, reset: bool) -> tuple[Rows, np.ndarray]:
+        check_labels(y)
         X, y = check_rows_and_targets(self, X, y, reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y)
