@@ -50,7 +50,7 @@ def test_an_abrupt_change_is_found_and_unlearnt():
     assert np.corrcoef(adaptive.decision_function(X), best)[0, 1] > 0.995
     (found,) = adaptive._learners[0].drifts
     assert ROWS // 2 <= found <= ROWS // 2 + 3 * BLOCK
-    assert f"drift was found after {found:,} rows" in adaptive.run_.message
+    assert f"signs of drift after {found:,} rows" in adaptive.run_.message
 
 
 def test_without_drift_the_answer_is_that_of_all_rows_alike():

@@ -180,5 +180,5 @@ def drifted(learner: Learner) -> str:
     if not found:
         return ""
     rows = ", ".join(f"{row:,}" for row in found[-MOST_DRIFTS:])
-    many = f"{len(found)} times, the last after" if len(found) > MOST_DRIFTS else "after"
-    return f"drift was found {many} {rows} rows, and the rows before count less; "
+    head = f"{len(found)} signs of drift, the last" if len(found) > MOST_DRIFTS else "signs of drift"
+    return f"{head} after {rows} rows: a model of the last rows predicted better, and the rows before count less; "
