@@ -43,6 +43,7 @@ bench: $(READY)
 	$(PY) benchmarks/steps.py
 	$(PY) benchmarks/networks.py
 	$(PY) benchmarks/trees.py
+	$(PY) benchmarks/streams.py
 	$(PY) benchmarks/pictures.py
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	$(PY) benchmarks/public_tables.py

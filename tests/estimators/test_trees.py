@@ -54,8 +54,8 @@ def test_class_weights_count_as_row_weights():
         ({"fit_intercept": False}, "fit_intercept=False is not for a tree"),
         ({"warm_start": True}, "warm_start=True is not for a tree"),
         ({"step": 0.1}, "step=0.1 is not for a tree"),
-        ({"tol": 1e-3}, "tolerance=0.001 is not for a tree"),
-        ({"penalty": "l1", "alpha": 0.1}, "a tree takes only penalties.L2"),
+        ({"tol": 1e-3}, "tol=0.001 is not for a tree"),
+        ({"penalty": "l1", "alpha": 0.1}, "a tree takes only penalty='l2'"),
         ({"kernel": "rbf"}, "kernel='rbf' is for model='svm'"),
     ],
 )

@@ -1,10 +1,14 @@
 """scikit-learn's words at the estimators: what they mean here, and which word to use instead."""
 
 import inspect
+import re
+import sys
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 import steepest as st
@@ -124,7 +128,7 @@ def test_starts_of_a_linear_fit_are_answered(word):
 
 
 @pytest.mark.parametrize(
-    ("loss", "ours"), [("modified_huber", "squared hinge"), ("squared_error", "squared"), ("logistic", "log loss")]
+    ("loss", "ours"), [("modified_huber", "squared hinge"), ("mse", "squared"), ("logistic", "log loss")]
 )
 def test_a_loss_of_another_library_is_answered_with_ours(loss, ours):
     with pytest.raises(ValueError, match=f"loss='{loss}' is not known: use '{ours}'"):
@@ -145,3 +149,80 @@ def test_huber_without_an_intercept_is_a_minimum_of_its_rows():
 
     gradient = [(loss(found.coef_ + 1e-6 * e) - loss(found.coef_ - 1e-6 * e)) / 2e-6 for e in np.eye(3)]
     np.testing.assert_allclose(gradient, 0, atol=1e-7)
+
+
+def test_the_spellings_of_scikit_learn_are_the_same_losses():
+    found = [DescentRegressor(loss=loss).fit(X, Y) for loss in ("squared", "squared_error")]
+    np.testing.assert_array_equal(found[0].coef_, found[1].coef_)
+    found = [DescentClassifier(loss=loss).fit(X, CLASSES).predict_proba(X) for loss in ("log loss", "log_loss")]
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "ours"),
+    [
+        (DescentRegressor(max_epochs=1, batch_size=5), "allow more with max_epochs="),
+        (DescentClassifier(alpha=0.0), "add penalty='l2', alpha=1e-3"),
+    ],
+)
+def test_warnings_name_the_parameters_of_the_estimators(estimator, ours):
+    y = Y if isinstance(estimator, DescentRegressor) else X[:, 0] > 1
+    with pytest.warns(ConvergenceWarning) as caught:
+        estimator.fit(X, y)
+    assert ours in str(caught[0].message)
+    assert not re.search(r"(?<!max_)epochs=|tolerance=|penalties\.|L2\(", str(caught[0].message))
+
+
+@pytest.mark.parametrize(
+    ("options", "ours"),
+    [
+        ({"model": "tree", "tol": 1e-3}, "tol=0.001 is not for a tree: no optimum is certified; limit the fit by max_"),
+        ({"model": "tree", "penalty": "l1", "alpha": 1.0}, "penalty='l1', alpha=1.0: a tree takes only penalty='l2'"),
+        ({"penalty": "l1", "alpha": 1.0, "bounds": {"coef": (-1, 1)}}, "penalty='l1', alpha=1.0 goes with bounds only"),
+    ],
+)
+def test_errors_name_the_parameters_of_the_estimators(options, ours):
+    with pytest.raises(ValueError, match=re.escape(ours)):
+        DescentRegressor(**options).fit(X, Y)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, sparse.csc_array, sparse.coo_matrix])
+def test_gaps_are_named_by_row_and_column(kind):
+    A = X.copy()
+    A[7, 1] = A[9, 0] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN, in row 7, column 1"):
+        DescentRegressor().fit(kind(A), Y)
+    y = Y.copy()
+    y[3] = np.inf
+    with pytest.raises(ValueError, match="Input y contains infinity, in row 3: leave the row out"):
+        DescentRegressor().fit(kind(X), y)
+    with pytest.raises(ValueError, match="Input y contains infinity, in row 3, column 1"):
+        DescentRegressor().fit(kind(X), np.c_[Y, y])
+    with pytest.raises(ValueError, match="Input y contains NaN, in row 0"):
+        DescentClassifier().fit(kind(X), np.append(np.nan, CLASSES[1:] == "large"))
+    for gap in (None, np.nan):
+        labels = CLASSES.astype(object)
+        labels[5] = gap
+        with pytest.raises(ValueError, match="in row 5: leave the row out"):
+            DescentClassifier().fit(kind(X), labels)
+
+
+def test_many_classes_are_doubted_before_the_fit(monkeypatch):
+    A, numbers = np.ones((300, 1)), np.arange(300) % 150
+    monkeypatch.setattr(DescentClassifier, "_fit_outputs", lambda *_: None)
+    monkeypatch.setattr(sys.modules["steepest.fitting.fit"], "fit_given", lambda *_, **__: None)
+    with pytest.warns(UserWarning, match="150 different whole numbers in 300 rows.*use DescentRegressor") as caught:
+        DescentClassifier().fit(A, numbers)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="unique classes is greater than 50%") as caught:
+        DescentClassifier().fit(A, np.arange(300))
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DescentClassifier().fit(A, [f"city {k}" for k in numbers])
+        DescentClassifier().fit(A, np.arange(300) % 100)
+    with pytest.warns(UserWarning, match="150 different whole numbers") as caught:
+        st.fit(st.models.Multinomial(), A, numbers, epochs=1)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="another class in each of the 30 rows"):
+        st.fit(st.models.Multinomial(), A[:30], np.arange(30), epochs=1)

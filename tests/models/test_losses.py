@@ -197,14 +197,25 @@ class TestWords:
     @pytest.mark.parametrize(
         ("name", "meant"),
         [
-            ("Huber", "'huber'"), ("log_loss", "'log loss'"), ("logloss", "'log loss'"), ("Poison", "'poisson'"),
-            ("squared_hinge", "'squared hinge'"), ("epsilon_insensitive", "'epsilon-insensitive'"),
+            ("Huber", "'huber'"), ("logloss", "'log loss'"), ("Poison", "'poisson'"),
+            ("squared-hinge", "'squared hinge'"), ("epsilon insensitive", "'epsilon-insensitive'"),
         ],
     )  # fmt: skip
     def test_a_name_that_is_misspelt(self, name, meant):
         with pytest.raises(ValueError) as error:
             losses.named(name)
         assert f"loss={name!r} is not known: did you mean {meant}?" in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("name", "ours"),
+        [
+            ("squared_error", losses.squared), ("absolute_error", losses.absolute), ("log_loss", losses.log_loss),
+            ("squared_hinge", losses.squared_hinge), ("epsilon_insensitive", losses.EpsilonInsensitive()),
+            ("pinball", losses.Quantile()),
+        ],
+    )  # fmt: skip
+    def test_the_spellings_of_scikit_learn(self, name, ours):
+        assert losses.named(name) == ours
 
     def test_a_name_like_none(self):
         with pytest.raises(ValueError, match=r"loss='xyzzy' is not known \(known: squared, absolute"):

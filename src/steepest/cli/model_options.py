@@ -87,8 +87,8 @@ def read_loss(text: str | None) -> Loss | None:
 
     Examples
     --------
-    >>> read_loss("quantile:0.9")
-    Quantile(level=0.9)
+    >>> read_loss("quantile:0.9"), read_loss("squared_error")
+    (Quantile(level=0.9), losses.squared)
     """
     if text is None:
         return None
@@ -96,7 +96,9 @@ def read_loss(text: str | None) -> Loss | None:
 
     known = {name.replace(" ", "-"): loss for name, loss in losses.NAMED.items()}
     name, colon, number = text.partition(":")
-    loss = known.get(name.strip().lower().replace(" ", "-").replace("_", "-"))
+    spelt = name.strip().lower().replace(" ", "-").replace("_", "-")
+    synonyms = {name.replace("_", "-"): losses.NAMED[ours] for name, ours in losses.SYNONYMS.items()}
+    loss = known.get(spelt) or synonyms.get(spelt)
     if loss is None:
         raise click.UsageError(f"--loss {text}: {guess_or_list(name, known)}")
     if not colon:

@@ -125,7 +125,7 @@ _max_bytes = click.option(
     "--loss",
     metavar="NAME",
     help="squared, absolute, huber:20, quantile:0.9, epsilon-insensitive:0.1, poisson, gamma; log-loss, softmax, "
-    "hinge or squared-hinge. Model and target decide by default.",
+    "hinge or squared-hinge; also in scikit-learn's spelling. Model and target decide by default.",
 )
 @click.option("--penalty", help="l2, l1, elasticnet or none; l2 if --alpha is given.")
 @click.option("--alpha", type=float, help="The strength λ: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")

@@ -35,10 +35,11 @@ from steepest.estimators.parameters import (
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
 from steepest.estimators.through_origin import check_symmetric
+from steepest.estimators.words import errors_in_our_words, in_our_words
 from steepest.fitting.linear.edges import positive_as
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
-from steepest.fitting.stream.learner import StreamLearner
+from steepest.fitting.stream.adaptive import AUTO, Forget, Learner, read_forget
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.printable import quoted
@@ -103,7 +104,7 @@ class DescentEstimator(BaseEstimator):
     # Whether a single fit outputs the scores of all classes.
     _joint: bool = False
     # The learners that partial_fit continues, one for each output; None after `fit` and after plain epochs.
-    _learners: list[StreamLearner] | None = None
+    _learners: list[Learner] | None = None
     # The rows that partial_fit of a network remembers.
     _memory: Memory | None = None
     _default_alpha: float = 0.0
@@ -139,6 +140,7 @@ class DescentEstimator(BaseEstimator):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        forget: Forget = "auto",
     ) -> None:
         self.model = model
         self.loss = loss
@@ -162,6 +164,7 @@ class DescentEstimator(BaseEstimator):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.bounds = bounds
+        self.forget = forget
 
     @property
     def _loss(self) -> Function:
@@ -235,7 +238,7 @@ class DescentEstimator(BaseEstimator):
             validation = [(X[held_out], target[held_out], weight[held_out]) for target in targets.T]
             X, targets, weight = X[train], targets[train], weight[train]
         fitter = self._fitter(random)
-        with positive_as("positive=True") if self.positive else nullcontext():
+        with errors_in_our_words(), positive_as("positive=True") if self.positive else nullcontext():
             runs = [
                 fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
                 for target, start, held in zip(targets.T, starts, validation, strict=True)
@@ -252,6 +255,10 @@ class DescentEstimator(BaseEstimator):
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
         check_limits(self.max_epochs, self.tol)
+        if not (self._streams or read_forget(self.forget) in (None, AUTO)):
+            raise ValueError(
+                f"forget={quoted(self.forget)} is for linear models without a step or a direction: leave it out"
+            )
         if self._network is not None:
             self._learn_network(X, targets, weight)
             return
@@ -259,15 +266,19 @@ class DescentEstimator(BaseEstimator):
         starts = self._starts(X, targets.shape[1], warm=fitted)
         fitter = self._fitter(check_random_state(self.random_state))
         if self._streams:
-            learners: Sequence[StreamLearner | None] = self._learners or [None] * len(starts)
-            results = [
-                fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner)
-                for y, start, learner in zip(targets.T, starts, learners, strict=True)
-            ]
+            learners: Sequence[Learner | None] = self._learners or [None] * len(starts)
+            with errors_in_our_words():
+                results = [
+                    fitter.fit_block(
+                        X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner
+                    )
+                    for y, start, learner in zip(targets.T, starts, learners, strict=True)
+                ]
             runs, self._learners = [run for run, _ in results], [learner for _, learner in results]
         else:
             self._learners = None
-            runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
+            with errors_in_our_words():
+                runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
         self._store(runs, self.n_iter_ + 1 if fitted else 1)
         # A call is meant to make one epoch, so reaching the limit of iterations is no failure.
         warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
@@ -284,7 +295,8 @@ class DescentEstimator(BaseEstimator):
             before = self.runs_[k] if self._memory is not None else None
             start = before if isinstance(before, NetworkFit) and can_go_on(before, memory, k) else None
             epochs = PART_EPOCHS if start is not None and self.max_epochs is None else self.max_epochs
-            runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
+            with errors_in_our_words():
+                runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
         done = max(int(run.trace.epoch[-1]) for run in runs)
         self._store(runs, done + (self.n_iter_ if hasattr(self, "n_iter_") else 0))
         self._memory = memory
@@ -325,6 +337,7 @@ class DescentEstimator(BaseEstimator):
         return OutputFitter(
             model, loss, penalty, self.batch_size, self.direction, self.step, seed,
             progress=bool(self.verbose), intercept=bool(self.fit_intercept), bounds=bounds,
+            forget=read_forget(self.forget),
         )  # fmt: skip
 
     def _check_own(self) -> None:
@@ -419,4 +432,4 @@ def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> Non
         if not run.success and run.outcome is not ignored:
             # Level 4 is the user's line. Level 1 is this function, 2 _fit_outputs or _learn_outputs, and 3 fit or
             # partial_fit.
-            warnings.warn(run.message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(in_our_words(run.message), ConvergenceWarning, stacklevel=4)

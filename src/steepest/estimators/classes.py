@@ -15,6 +15,35 @@ from steepest.printable import quoted
 ClassWeight = Mapping[Any, float] | str | None
 
 
+def check_labels(y: ArrayLike) -> None:
+    """Check that no label is missing, if labels are objects such as texts.
+
+    Parameters
+    ----------
+    y : array of shape (rows,)
+        Labels.
+
+    Raises
+    ------
+    ValueError
+        If a label is None or NaN.
+
+    Examples
+    --------
+    >>> check_labels(np.array(["a", None], dtype=object))
+    Traceback (most recent call last):
+        ...
+    ValueError: y has no label in row 1: leave the row out
+    """
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O" or labels.ndim != 1:
+        return
+    for row, label in enumerate(labels):
+        # NaN is the only float that differs from itself.
+        if label is None or (isinstance(label, float) and label != label):
+            raise ValueError(f"y has no label in row {row}: leave the row out")
+
+
 def class_weights(class_weight: ClassWeight, classes: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the weight of each class.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from steepest.estimators.base import DescentEstimator, RandomState, has_partial_
 from steepest.estimators.classes import (
     ClassWeight,
     all_classes,
+    check_labels,
     class_numbers,
     class_targets,
     class_weights,
@@ -24,6 +26,8 @@ from steepest.estimators.classes import (
 )
 from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
+from steepest.fitting.options import doubt_of_classes
+from steepest.fitting.stream.adaptive import Forget
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -52,8 +56,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows first and then
         its parameters, one argument each. It returns one score for each row, above 0 for the second class.
     loss : str or callable, optional
-        "log loss", "hinge", "squared hinge", "softmax" for a function that returns a score for each row and class, or
-        a function of (z, y) with y 0 or 1.
+        "log loss", "hinge", "squared hinge", also in scikit-learn's spelling ("log_loss"), "softmax" for a function
+        that returns a score for each row and class, or a function of (z, y) with y 0 or 1.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
@@ -101,6 +105,10 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
     bounds : mapping, optional
         As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
+    forget : float, "auto" or None
+        For `partial_fit` of a linear model: after how many further rows a row counts half. "auto" forgets only if a
+        drift is found, that is, if a model of the last rows predicts the next ones better beyond doubt; until then, and
+        with None, all rows count alike.
 
     Attributes
     ----------
@@ -170,13 +178,14 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         fit_intercept: bool = True,
         positive: bool = False,
         bounds: Bounds | None = None,
+        forget: Forget = "auto",
     ) -> None:
         super().__init__(
             model, loss=loss, penalty=penalty, alpha=alpha, l1_ratio=l1_ratio, kernel=kernel, gamma=gamma,
             n_components=n_components, batch_size=batch_size, step=step, direction=direction, max_epochs=max_epochs,
             tol=tol, early_stopping=early_stopping, validation_fraction=validation_fraction, start=start,
             warm_start=warm_start, random_state=random_state, verbose=verbose,
-            fit_intercept=fit_intercept, positive=positive, bounds=bounds,
+            fit_intercept=fit_intercept, positive=positive, bounds=bounds, forget=forget,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -210,6 +219,11 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
                 f"y has only one class in the rows of positive weight, {quoted(classes.tolist()[0])}: "
                 "give rows of at least two classes"
             )
+        doubt = doubt_of_classes(len(classes), len(labels), classes.dtype.kind in "iuf")
+        # scikit-learn warns of more classes than half the rows.
+        if doubt and 2 * len(classes) <= len(labels):
+            # Level 3 is the user's line; level 2 is the check of keywords.
+            warnings.warn(f"{doubt}: if they are numbers to predict, use DescentRegressor", UserWarning, stacklevel=3)
         self.classes_ = classes
         self._joint = self._is_joint
         self._fit_outputs(X, class_targets(labels, len(classes), self._joint), weight, labels)
@@ -222,7 +236,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         """Learn from more rows, in one pass.
 
         If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
-        call, as for a stream: give the rows in random order.
+        call, as for a stream: give the rows of each call in random order. If the rows change over time, earlier ones
+        are forgotten as `forget` tells.
 
         Parameters
         ----------
@@ -341,6 +356,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         return self._loss == losses.softmax
 
     def _read(self, X: Rows, y: ArrayLike, reset: bool) -> tuple[Rows, np.ndarray]:
+        check_labels(y)
         X, y = check_rows_and_targets(self, X, y, reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y)

@@ -20,6 +20,7 @@ from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import SavedFit
 from steepest.fitting.setup import TrainingData
+from steepest.fitting.stream.adaptive import Forget, Learner, forgetting
 from steepest.fitting.stream.blocks import Blocks
 from steepest.fitting.stream.fit import ENDLESS, fit_stream
 from steepest.fitting.stream.learner import BATCH, StreamLearner
@@ -44,6 +45,7 @@ class OutputFitter:
     progress: bool
     intercept: bool = True
     bounds: Bounds | None = None
+    forget: Forget = None
 
     def fit(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, epochs: int | None,
@@ -85,8 +87,8 @@ class OutputFitter:
         return np.array(coef), float(intercept)
 
     def fit_block(
-        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, learner: StreamLearner | None
-    ) -> tuple[Fit, StreamLearner]:
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, learner: Learner | None
+    ) -> tuple[Fit, Learner]:
         """Return the fit to all blocks so far, and the learner for the next block.
 
         A new learner begins at `start` if `learner` is None or has another loss.
@@ -98,9 +100,10 @@ class OutputFitter:
             rng = np.random.default_rng(self.seed)
             learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
         # A copy of the estimator may hold the same learner, and continues from it as it is now.
-        learner = copy.copy(learner)
-        learner.rng = copy.deepcopy(learner.rng)
-        learner.ridge, learner.size = ridge, size
+        learner = forgetting(learner.copied(), self.forget)
+        for part in learner.parts:
+            part.rng = copy.deepcopy(part.rng)
+            part.ridge, part.size = ridge, size
         blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
         params, budget = self.model.start(X, start), Budget(most=ENDLESS)
         return fit_stream(learner, blocks, next(blocks), params, budget, None, self.progress)

@@ -30,9 +30,9 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         default, and ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows
         first and then its parameters, one argument each. It returns one prediction for each row.
     loss : str or callable, optional
-        "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", a loss with
-        its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma",
-        z is the logarithm of the mean, and predictions are means.
+        "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", also in scikit-learn's
+        spelling ("squared_error"), a loss with its parameter such as ``losses.Huber(1.5)``, or a function of (z, y).
+        With "poisson" and "gamma", z is the logarithm of the mean, and predictions are means.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
@@ -77,6 +77,10 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
     bounds : mapping, optional
         As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
+    forget : float, "auto" or None
+        For `partial_fit` of a linear model: after how many further rows a row counts half. "auto" forgets only if a
+        drift is found, that is, if a model of the last rows predicts the next ones better beyond doubt; until then, and
+        with None, all rows count alike.
 
     Attributes
     ----------
@@ -151,7 +155,8 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         """Learn from more rows, in one pass.
 
         If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
-        call, as for a stream: give the rows in random order.
+        call, as for a stream: give the rows of each call in random order. If the rows change over time, earlier ones
+        are forgotten as `forget` tells.
 
         Parameters
         ----------

@@ -84,7 +84,7 @@ def check_rows_and_targets(
     ValueError
         If X holds values other than finite numbers, has other columns than the fit, or does not match y.
     """
-    with _explained(X, _allows_gaps(estimator)):
+    with _explained(X, _allows_gaps(estimator), y):
         X, y = validate_data(
             estimator, X, y, reset=reset, accept_sparse=_formats(estimator), dtype=FLOATS,
             multi_output=multi_output, y_numeric=y_numeric,
@@ -94,7 +94,7 @@ def check_rows_and_targets(
 
 
 @contextlib.contextmanager
-def _explained(X: Rows, gaps: bool) -> Iterator[None]:
+def _explained(X: Rows, gaps: bool, y: ArrayLike | None = None) -> Iterator[None]:
     """Refuse rows that scikit-learn would misread, and name the row and the column of a fault that it finds."""
     kind = X.dtype.kind if isinstance(X, np.ndarray) else None
     names = list(map(str, X.columns)) if hasattr(X, "columns") and not callable(X.columns) else []
@@ -110,7 +110,7 @@ def _explained(X: Rows, gaps: bool) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        if fault := _fault(X, gaps):
+        if fault := _fault(X, gaps) or _fault_of_targets(y):
             raise ValueError(fault) from error
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(cut(str(error), LONGEST) if len(str(error)) > LONGEST else str(error)) from error
@@ -138,8 +138,18 @@ def _fault(X: Rows, gaps: bool) -> str:
                 f"X must hold numbers, but the columns {', '.join(map(cut, texts[:5]))} do not: "
                 "encode them as numbers, or use steepest.fit_table"
             )
-    if sparse.issparse(X) or np.iscomplexobj(X):
+    if np.iscomplexobj(X):
         return ""
+    if sparse.issparse(X):
+        places = sparse.coo_array(X)
+        wrong = ~np.isfinite(places.data)
+        if places.ndim != 2 or not wrong.any():
+            return ""
+        # Name the first in the order of the rows, whatever the format.
+        row, column, value = min(
+            zip(places.row[wrong].tolist(), places.col[wrong].tolist(), places.data[wrong].tolist(), strict=True)
+        )
+        return _place(value, row, column)
     try:
         table = np.column_stack([column for column in columns if column is not None]) if names else X
         values = np.asarray(table, dtype=float)
@@ -149,9 +159,29 @@ def _fault(X: Rows, gaps: bool) -> str:
     if values.ndim != 2 or not len(wrong):
         return ""
     row, column = wrong[0]
-    value = "NaN" if np.isnan(values[row, column]) else "infinity"
-    name = names[column] if names else column
-    return f"Input X contains {value}, in row {row}, column {name}: fill the gap, or leave the row out"
+    return _place(values[row, column], row, names[column] if names else column)
+
+
+def _place(value: float, row: int, column: str | int) -> str:
+    """Return the message on a value of X that is not finite."""
+    kind = "NaN" if np.isnan(value) else "infinity"
+    return f"Input X contains {kind}, in row {row}, column {column}: fill the gap, or leave the row out"
+
+
+def _fault_of_targets(y: ArrayLike | None) -> str:
+    """Return a message on a target that is not finite; "" if all are, or they are no numbers."""
+    if y is None:
+        return ""
+    try:
+        values = np.asarray(y, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return ""
+    wrong = np.argwhere(~np.isfinite(values))
+    if values.ndim not in (1, 2) or not len(wrong):
+        return ""
+    kind = "NaN" if np.isnan(values[tuple(wrong[0])]) else "infinity"
+    column = f", column {wrong[0][1]}" if values.ndim == 2 else ""
+    return f"Input y contains {kind}, in row {wrong[0][0]}{column}: leave the row out"
 
 
 def _column(X: Rows, position: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,13 +15,14 @@ from steepest.descent.budget import Budget
 from steepest.fitting.curves.quick import Attempt
 from steepest.fitting.direct.attempt import direct_fit
 from steepest.fitting.network.fit import fit_network
-from steepest.fitting.options import ModelLike, read_model
+from steepest.fitting.options import ModelLike, doubt_of_classes, read_model
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
+from steepest.fitting.stream.adaptive import Forget
 from steepest.fitting.stream.fit import fit_blocks
 from steepest.fitting.tree.fit import fit_tree
-from steepest.models import Linear, Network, Tree, losses
+from steepest.models import Linear, Multinomial, Network, Tree, losses
 from steepest.printable import quoted
 from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
@@ -48,6 +50,7 @@ def fit(
     tolerance: float | None = None,
     dtype: DTypeLike | None = None,
     seconds: float | None = None,
+    forget: Forget = None,
     rng: Seed = None,
     callback: Callback | None = None,
     progress: bool | None = None,
@@ -82,8 +85,8 @@ def fit(
         Parameters that keep a value, by name: ``{"offset": 1.0}``. The others are fitted. For an array, None leaves an
         entry free, or give single entries as ``{"w[2]": 1.0}``.
     loss : str or callable, optional
-        "squared", "log loss", or a function of predictions and targets that returns one number a row;
-        the model's own by default.
+        "squared", "log loss" or another loss of ``st.losses``, also in scikit-learn's spelling ("squared_error"), or a
+        function of predictions and targets that returns one number a row; the model's own by default.
     penalty : callable, optional
         A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
         exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
@@ -121,6 +124,10 @@ def fit(
         float32 or float64, the type that the rows are stored in; X's own by default. Parameters are float64.
     seconds : float, optional
         At most this much time.
+    forget : float or "auto", optional
+        For an iterator only: after how many further rows a row counts half. "auto" forgets only if a drift is found,
+        that is, if a model of the last rows predicts the next ones better beyond doubt. By default all rows count
+        alike.
     rng : int, numpy.random.Generator or None
         The seed or generator that draws and shuffles; the same seed gives the same fit.
     callback : callable, optional
@@ -151,7 +158,9 @@ def fit(
     distance over gradients with averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
     trace then has a row per block, whose value is the loss before the model learnt from that block, with
     the penalty; `fun` is the value of the last block, and `nfev` counts blocks. If a later block can't be read, the
-    fit ends with what it learnt before.
+    fit ends with what it learnt before. Drift is found by two learners: Bach and Maloof, "Paired learners for
+    concept drift" (2008), compared by a sequential test: Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric
+    framework for sequential change detection" (2024).
 
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), on
     residuals whose Jacobian is traced from the model, or computed by central differences. An event of the
@@ -170,12 +179,14 @@ def fit(
         return fit_blocks(
             model, X, start, loss, penalty,
             epochs=epochs, step=step, rescale=rescale, shuffle=shuffle, batch_size=batch_size, dtype=dtype,
-            seconds=seconds, rng=rng, callback=callback, progress=progress,
+            seconds=seconds, rng=rng, callback=callback, progress=progress, forget=forget,
             need_all_rows={
                 "y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance,
                 "validation": validation, "bounds": bounds, "fixed": fixed,
             },
         )  # fmt: skip
+    if forget is not None:
+        raise ValueError(f"forget={quoted(forget)} is for an iterator of blocks, and X holds all rows: leave it out")
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     if penalty is not None and not callable(penalty):
@@ -185,6 +196,13 @@ def fit(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     model = read_model(model)
     data = TrainingData.read(X, y, sample_weight, validation, dtype, gaps=isinstance(model, Tree))
+    if isinstance(model, Multinomial) and model.classes is None:
+        targets = data.rows.y
+        doubt = doubt_of_classes(len(np.unique(targets)), len(targets), whole=True)
+        if doubt:
+            # Level 4 is the user's line; levels 2 and 3 are the decorators.
+            advice = "if they are numbers to predict, use Linear(); if not, give Multinomial(classes=...)"
+            warnings.warn(f"{doubt}: {advice}", UserWarning, stacklevel=4)
     return fit_given(
         model, data, loss, penalty, budget,
         start=start, bounds=bounds, fixed=fixed, batch_size=batch_size, direction=direction, step=step,

@@ -21,6 +21,10 @@ from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.types import Function, RuleLike
 
+# More classes than this, in whole numbers, are mostly numbers to predict, and take long. Chosen, not measured.
+MANY_CLASSES = 100
+# From this many rows on, a class for each row is a number or an identifier. Chosen, not measured.
+FEW_ROWS = 20
 # The types that model= accepts.
 ModelLike = Linear | Custom | Network | Tree | Function
 
@@ -37,6 +41,35 @@ def read_model(model: ModelLike) -> Linear | Custom | Network | Tree:
             "(X, *parameters)"
         )
     return Custom(model)
+
+
+def doubt_of_classes(classes: int, rows: int, whole: bool) -> str:
+    """Return a warning if targets hardly are classes, else "".
+
+    Parameters
+    ----------
+    classes : int
+        How many classes there are.
+    rows : int
+        How many rows.
+    whole : bool
+        Whether the classes are whole numbers.
+
+    Returns
+    -------
+    str
+        What is suspicious.
+
+    Examples
+    --------
+    >>> doubt_of_classes(300, 2000, whole=True)
+    'y has 300 different whole numbers in 2,000 rows, each taken as a class, which may take long'
+    """
+    if classes == rows >= FEW_ROWS:
+        return f"y has another class in each of the {rows:,} rows, so no class can be learnt"
+    if whole and classes > MANY_CLASSES:
+        return f"y has {classes:,} different whole numbers in {rows:,} rows, each taken as a class, which may take long"
+    return ""
 
 
 def refuse(what: str, given: Mapping[str, object], reasons: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from steepest.descent.plan import Plan
 from steepest.descent.view import View
 from steepest.fitting.options import ModelLike, check_rescaling, check_shuffle, read_model, read_rows
 from steepest.fitting.result import Fit
+from steepest.fitting.stream.adaptive import AdaptiveLearner, Forget, Learner, forgetting, read_forget
 from steepest.fitting.stream.blocks import Block, Blocks
 from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.stream.solver import StreamSolver
@@ -36,6 +37,8 @@ from steepest.types import Array, Callback, Function, PyTree, RuleLike, Seed
 # fewer rows varies more by chance.
 TELLING = 100
 ADVICE = "for the exact answer, fit all rows at once if memory holds them"
+# The most drifts that a message gives one by one. Chosen, not measured.
+MOST_DRIFTS = 3
 # A limit on updates that no stream reaches.
 ENDLESS = 2**62
 
@@ -45,7 +48,7 @@ def fit_blocks(
     model: ModelLike, X: Iterator[tuple[Array, ...]], start: PyTree, loss: str | Function | None,
     penalty: Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
     batch_size: int | None, dtype: DTypeLike | None, seconds: float | None, rng: Seed, callback: Callback | None,
-    progress: bool | None, need_all_rows: Mapping[str, object],
+    progress: bool | None, forget: Forget, need_all_rows: Mapping[str, object],
 ) -> Fit:  # fmt: skip
     """Fit a linear model to a stream.
 
@@ -85,7 +88,10 @@ def fit_blocks(
         raise ValueError("the stream has no rows: give an iterator of (X, y) blocks that was not read before")
     params = model.start(first.X, start)
     point = np.append(params["coef"], params["intercept"])
-    learner = StreamLearner(model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, random, point)
+    learner: Learner = StreamLearner(
+        model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, random, point
+    )
+    learner = forgetting(learner, read_forget(forget))
     if start is None:
         learner.begin(first)
     budget = Budget(seconds=seconds, most=ENDLESS, began=asked.began)
@@ -102,14 +108,14 @@ class StreamView(View):
 
 
 def fit_stream(
-    learner: StreamLearner, blocks: Blocks, first: Block, params: dict[str, np.ndarray], budget: Budget,
+    learner: Learner, blocks: Blocks, first: Block, params: dict[str, np.ndarray], budget: Budget,
     callback: Callback | None, progress: bool | None,
-) -> tuple[Fit, StreamLearner]:  # fmt: skip
+) -> tuple[Fit, Learner]:  # fmt: skip
     """Read a stream to its end.
 
     Parameters
     ----------
-    learner : StreamLearner
+    learner : StreamLearner or AdaptiveLearner
         The model at its start.
     blocks, first : Blocks, Block
         The stream without its first block, and that block.
@@ -120,7 +126,7 @@ def fit_stream(
 
     Returns
     -------
-    Fit, StreamLearner
+    Fit, StreamLearner or AdaptiveLearner
         The fit, whose message says that it is approximate, and the learner at its end.
     """
     structure, _ = Structure.of(params)
@@ -165,4 +171,14 @@ def concluded(ending: Ending, solver: StreamSolver) -> Ending:
     worse = "" if gains else "on the last block the model is no better than the start; "
     blocks = f"{solver.count:,} block{'s' * (solver.count != 1)}"
     read = f"{solver.rows:,} rows in {blocks} were read once, so the answer is approximate"
-    return Ending(outcome, f"{cause}{read}; {worse}{ADVICE}")
+    return Ending(outcome, f"{cause}{read}; {worse}{drifted(solver.learner)}{ADVICE}")
+
+
+def drifted(learner: Learner) -> str:
+    """Return the words on drifts that were found; "" if there were none."""
+    found = learner.drifts if isinstance(learner, AdaptiveLearner) else ()
+    if not found:
+        return ""
+    rows = ", ".join(f"{row:,}" for row in found[-MOST_DRIFTS:])
+    head = f"{len(found)} signs of drift, the last" if len(found) > MOST_DRIFTS else "signs of drift"
+    return f"{head} after {rows} rows: a model of the last rows predicted better, and the rows before count less; "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+import math
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import jax
@@ -46,7 +48,10 @@ class DogState(NamedTuple):
 
 @dataclass(frozen=True)
 class BlockBatches:
-    """A block in batches of `size` rows, in its own coordinates; a batch without weight changes nothing."""
+    """A block in batches of `size` rows, in its own coordinates; a batch without weight changes nothing.
+
+    `memory` is the number of updates that count: inf if nothing is forgotten.
+    """
 
     X: Array
     y: Array
@@ -54,11 +59,14 @@ class BlockBatches:
     start: Array
     transform: Array
     ridge: Array
+    memory: Array
     loss: losses.Loss
     size: int
 
 
-jax.tree_util.register_dataclass(BlockBatches, ["X", "y", "weight", "start", "transform", "ridge"], ["loss", "size"])
+jax.tree_util.register_dataclass(
+    BlockBatches, ["X", "y", "weight", "start", "transform", "ridge", "memory"], ["loss", "size"]
+)
 
 
 def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Array]:
@@ -66,7 +74,8 @@ def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Arr
 
     θ ← θ - t g with t = max ‖θᵢ - θ₀‖ / √Σ‖gᵢ‖²: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
     average gives step k the share (1 + γ) / (k + γ): Shamir and Zhang, "Stochastic gradient descent for
-    non-smooth optimization" (2013), section 4. Return the new state, the last step size and the mean gradient.
+    non-smooth optimization" (2013), section 4. With a memory of M updates, Σ‖gᵢ‖² forgets the share 1/M at each step,
+    and k stays at M in the share of the average. Return the new state, the last step size and the mean gradient.
     """
 
     def penalty_gradient(u: Array) -> Array:
@@ -81,11 +90,12 @@ def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Arr
         p = jnp.where(weight > 0, weight * slope, 0.0)
         g = jnp.append(p @ X + penalty_gradient(theta[:-1]), p.sum())
         distance = jnp.maximum(state.distance, jnp.linalg.norm(theta - batches.start))
-        squares = state.squares + g @ g
+        squares = (1 - 1 / batches.memory) * state.squares + g @ g
         t = jnp.where(squares > 0, distance / jnp.sqrt(squares), 0.0)
         k = state.updates + 1
         theta = theta - t * g
-        average = state.average + (1 + DECAY) / (k + DECAY) * (theta - state.average)
+        share = (1 + DECAY) / (jnp.minimum(k, batches.memory) + DECAY)
+        average = state.average + share * (theta - state.average)
         new = DogState(theta, average, distance, squares, k)
         counts = (weight > 0).any()
         return jax.tree.map(lambda new, old: jnp.where(counts, new, old), new, state), (t, jnp.where(counts, g, 0.0))
@@ -117,6 +127,8 @@ class StreamLearner:
         The largest distance from the start so far, and Σ‖g‖², in the coordinates of `coordinates`.
     t, slope : float, array of shape (n,)
         The last step size, and the mean gradient of the last block.
+    half_life : float
+        The number of rows after which a row counts half; inf to forget nothing.
     """
 
     model: Linear
@@ -135,6 +147,7 @@ class StreamLearner:
     updates: int = 0
     t: float = 0.0
     slope: np.ndarray = field(init=False)
+    half_life: float = math.inf
 
     def __post_init__(self) -> None:
         self.start = self.average = self.point
@@ -142,11 +155,19 @@ class StreamLearner:
         self.columns = Moments(self.how == "whiten" or (self.how == "auto" and len(self.point) <= WHITENED))
         self.target = Moments(False)
 
+    @property
+    def parts(self) -> tuple[StreamLearner, ...]:
+        """The learners that this one consists of: itself."""
+        return (self,)
+
+    def row_losses(self, block: Block, point: np.ndarray) -> np.ndarray:
+        """Return the loss of each row of a block."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.loss(self.model(block.X, point[:-1], point[-1]), block.y))
+
     def cost(self, block: Block, point: np.ndarray) -> float:
         """Return the mean loss of a block."""
-        with np.errstate(all="ignore"):
-            z = self.model(block.X, point[:-1], point[-1])
-            return float(np.average(self.loss(z, block.y), weights=block.weight))
+        return float(np.average(self.row_losses(block, point), weights=block.weight))
 
     def value(self, block: Block, point: np.ndarray) -> float:
         """Return the mean loss of a block at a point, with the penalty."""
@@ -162,8 +183,63 @@ class StreamLearner:
         """Return whether a point, with its penalty, has a lower loss on a block than the start."""
         return self.value(block, point) < self.cost(block, self.start)
 
+    @property
+    def memory(self) -> float:
+        """The number of updates that count: Σ 2^(-i/h) over all i, for a half-life of h updates."""
+        return math.inf if math.isinf(self.half_life) else 1 / (1 - 0.5 ** (self.size / self.half_life))
+
+    def copied(self) -> StreamLearner:
+        """Return a copy that learns without changing this learner."""
+        other = copy.copy(self)
+        other.columns, other.target = copy.copy(self.columns), copy.copy(self.target)
+        return other
+
+    @property
+    def flat(self) -> np.ndarray:
+        """The point without any coefficients; the intercept is the mean target if the loss is squared."""
+        middle = float(self.target.mean) if self.loss is losses.squared else 0.0
+        return np.append(np.zeros(len(self.point) - 1), middle)
+
+    def anew(self, start: np.ndarray, distance: float, rng: np.random.Generator | None) -> StreamLearner:
+        """Return a learner that begins at another start, with the moments of this one, and forgets nothing."""
+        other = self.copied()
+        other.start = other.point = other.average = start
+        other.rng, other.half_life = rng, math.inf
+        other.distance, other.squares, other.updates = distance, 0.0, 0
+        return other
+
+    def move(self, point: np.ndarray) -> None:
+        """Continue from another point."""
+        self.point = self.average = point
+
     def learn(self, block: Block) -> None:
-        """Update the moments and the point with a block."""
+        """Update the moments and the point with a block, in parts that are no longer than the half-life."""
+        if math.isinf(self.half_life):
+            self._learn_part(block)
+            return
+        rows = len(block.y)
+        for part in np.array_split(np.arange(rows), math.ceil(rows / max(self.half_life, self.size))):
+            weight = block.weight[part]
+            if weight.any():
+                self._forget(len(part))
+                self._learn_part(replace(block, X=block.X[part], y=block.y[part], weight=weight))
+
+    def _forget(self, rows: int) -> None:
+        """Let what was learnt count less, before `rows` more rows are learnt from.
+
+        The start follows the average, and the distance from it shrinks, so that steps become as short as the drift
+        allows.
+        """
+        if not self.columns.rows:
+            return
+        keep = 0.5 ** (rows / self.half_life)
+        self.columns.forget(keep)
+        self.target.forget(keep)
+        self.start = keep * self.start + (1 - keep) * self.average
+        self.distance = max(FIRST_DISTANCE, keep * self.distance)
+
+    def _learn_part(self, block: Block) -> None:
+        """Update the moments and the point with rows that count alike."""
         before = self.columns.scale if self.columns.rows else None
         if is_sparse(block.X) and self.columns.full:
             self.columns = self.columns.variances_only()
@@ -191,7 +267,7 @@ class StreamLearner:
         with compiled_code():
             before_block = DogState(inward(self.point), inward(self.average), self.distance, self.squares, self.updates)
             batches = BlockBatches(
-                X, y, share, inward(self.start), coordinates.transform, self.ridge, self.loss, self.size
+                X, y, share, inward(self.start), coordinates.transform, self.ridge, self.memory, self.loss, self.size
             )
             after, t, slope = jax.device_get(
                 _learn_from(batches, DogState(*(jnp.asarray(a, float) for a in before_block)))

@@ -22,8 +22,8 @@ class Moments:
     ----------
     full : bool
         Whether to compute covariances, and not only variances.
-    rows : int
-        The number of rows so far.
+    rows : float
+        The number of rows so far, where forgotten rows count less than 1.
     mass : float
         The sum of their weights.
     mean : array of shape (columns,)
@@ -33,7 +33,7 @@ class Moments:
     """
 
     full: bool
-    rows: int = 0
+    rows: float = 0
     mass: float = 0.0
     mean: Array = 0.0
     squares: Array = 0.0
@@ -57,6 +57,10 @@ class Moments:
         between = np.outer(shift, shift) if self.full else shift**2
         self.squares = self.squares + new + between * (self.mass * mass / total)
         self.mean, self.mass, self.rows = self.mean + shift * (mass / total), total, self.rows + len(weight)
+
+    def forget(self, keep: float) -> None:
+        """Multiply the weights of all rows so far by `keep`."""
+        self.rows, self.mass, self.squares = self.rows * keep, self.mass * keep, self.squares * keep
 
     def variances_only(self) -> Moments:
         """Return the moments without covariances."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import numpy as np
@@ -13,8 +12,8 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import COLUMNS, RUNNING
+from steepest.fitting.stream.adaptive import Learner
 from steepest.fitting.stream.blocks import Block, Blocks
-from steepest.fitting.stream.learner import StreamLearner
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
 from steepest.types import Json
@@ -46,7 +45,7 @@ class StreamSolver:
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
-        box: Box | None = None, *, learner: StreamLearner, first: Block, blocks: Blocks,
+        box: Box | None = None, *, learner: Learner, first: Block, blocks: Blocks,
     ) -> None:  # fmt: skip
         self.objective, self.sign, self.tolerance, self.start, self.box = objective, sign, tolerance, start, box
         self.learner, self.blocks, self.block = learner, blocks, first
@@ -87,8 +86,7 @@ class StreamSolver:
             return self.unfinished()
         self.block = block
         # Learn on a copy, so that Ctrl-C during a block leaves the answer before it.
-        learner = copy.copy(self.learner)
-        learner.columns, learner.target = copy.copy(learner.columns), copy.copy(learner.target)
+        learner = self.learner.copied()
         value = learner.value(block, learner.average)
         learner.learn(block)
         if not np.all(np.isfinite(learner.average)):
@@ -116,7 +114,7 @@ class StreamSolver:
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
     ) -> None:
         """Continue from another point."""
-        self.learner.point = self.learner.average = x
+        self.learner.move(x)
 
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return None: nothing can be proven about rows that are no longer there."""

@@ -14,6 +14,7 @@ from steepest.types import Function
 
 __all__ = [
     "NAMED",
+    "SYNONYMS",
     "EpsilonInsensitive",
     "Huber",
     "Kinked",
@@ -49,14 +50,21 @@ NAMED: dict[str, Loss] = {
     "gamma": gamma,
 }
 
+# Other spellings of these names, which are those of scikit-learn; a loss with a parameter has its own default.
+SYNONYMS = {
+    "squared_error": "squared",
+    "absolute_error": "absolute",
+    "epsilon_insensitive": "epsilon-insensitive",
+    "log_loss": "log loss",
+    "squared_hinge": "squared hinge",
+    "pinball": "quantile",
+}
 # Losses of other libraries, such as scikit-learn and Keras, with what to use here.
 RIVALS = {
     "modified_huber": "'squared hinge', which differs only for rows far on the wrong side",
-    "squared_error": "'squared'",
     "squared_loss": "'squared'",
     "mse": "'squared'",
     "mean_squared_error": "'squared'",
-    "absolute_error": "'absolute'",
     "mae": "'absolute'",
     "mean_absolute_error": "'absolute'",
     "log": "'log loss'",
@@ -66,7 +74,6 @@ RIVALS = {
     "cross_entropy": "'softmax'",
     "perceptron": "'hinge', which has a margin and so a best plane",
     "squared_epsilon_insensitive": "'epsilon-insensitive', or 'huber', which is smooth near the target",
-    "pinball": "'quantile'",
 }
 WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
@@ -77,8 +84,8 @@ def named(loss: str | Function) -> Function:
     Parameters
     ----------
     loss : str or callable
-        A name such as "squared" or "huber", a loss with its parameter such as ``losses.Huber(1.5)``, or a
-        function of (z, y) that returns the loss of each row.
+        A name such as "squared" or "huber", also in scikit-learn's spelling, such as "squared_error"; a loss with its
+        parameter, such as ``losses.Huber(1.5)``; or a function of (z, y) that returns the loss of each row.
 
     Returns
     -------
@@ -94,8 +101,8 @@ def named(loss: str | Function) -> Function:
 
     Examples
     --------
-    >>> named("squared") is squared
-    True
+    >>> named("squared") is squared, named("log_loss") is log_loss
+    (True, True)
     """
     if isinstance(loss, type) and issubclass(loss, Loss):
         raise TypeError(f"loss={loss.__name__} is a class: write losses.{loss.__name__}()")
@@ -103,6 +110,7 @@ def named(loss: str | Function) -> Function:
         return loss
     if not isinstance(loss, str):
         raise TypeError(f"loss={quoted(loss)}: give one of {', '.join(NAMED)}, or a function of (z, y)")
+    loss = SYNONYMS.get(loss, loss)
     if loss not in NAMED and (ours := RIVALS.get(loss.lower())):
         raise ValueError(f"loss={quoted(loss)} is not known: use {ours}")
     if loss not in NAMED:
