@@ -26,7 +26,7 @@ from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.tree.result import TreeFit
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
-from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
+from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
 
@@ -93,14 +93,15 @@ class OutputFitter:
         """
         assert isinstance(self.model, Linear)
         assert isinstance(self.loss, Loss)
-        ridge, size = ridge_of(self.penalty), read_rows(self.batch_size) or BATCH
+        assert self.penalty is None or isinstance(self.penalty, L2)
+        size = read_rows(self.batch_size) or BATCH
         if learner is None or learner.loss != self.loss:
             rng = np.random.default_rng(self.seed)
-            learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
+            learner = StreamLearner(self.model, self.loss, self.penalty, "auto", size, rng, np.append(*start))
         # A copy of the estimator may hold the same learner, and continues from it as it is now.
         learner = copy.copy(learner)
         learner.rng = copy.deepcopy(learner.rng)
-        learner.ridge, learner.size = ridge, size
+        learner.penalty, learner.size = self.penalty, size
         blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
         params, budget = self.model.start(X, start), Budget(most=ENDLESS)
         return fit_stream(learner, blocks, next(blocks), params, budget, None, self.progress)
