@@ -76,12 +76,8 @@ def choose_strength(loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, clas
     else:
         mass = float(weight.sum())
     directions = Directions.of(X, weight)
-    parameters = (len(directions.size) + 1) * outputs
-    if parameters > MOST_PARAMETERS:
-        raise ValueError(
-            f"penalty='auto' compares strengths with at most {MOST_PARAMETERS:,} coefficients of several classes, and "
-            f"there are {parameters:,}: give a strength, such as penalties.L2(1e-4, scales='standard')"
-        )
+    if full := too_many(len(directions.size), classes):
+        raise ValueError(f"penalty='auto': {full}; give a strength, such as penalties.L2(1e-4, scales='standard')")
     slopes = slopes_of(loss, y, weight, classes)
     strengths = tried(slopes.unit, directions, OF_SQUARES if loss is losses.squared else OF_OTHERS)
     if loss is losses.squared:
@@ -101,6 +97,33 @@ def choose_strength(loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, clas
         method=method,
         rows=len(y),
         given=given,
+    )
+
+
+def too_many(columns: int, classes: int) -> str:
+    """Return why strengths can't be compared for so many coefficients of several classes; "" if they can.
+
+    Parameters
+    ----------
+    columns, classes : int
+        The numbers of columns and of classes.
+
+    Returns
+    -------
+    str
+        The reason.
+
+    Examples
+    --------
+    >>> too_many(10, 3)
+    ''
+    """
+    parameters = (columns + 1) * max(classes - 1, 1)
+    if parameters <= MOST_PARAMETERS or classes <= 2:
+        return ""
+    return (
+        f"strengths are compared for at most {MOST_PARAMETERS:,} coefficients of several classes, and there are "
+        f"{parameters:,}"
     )
 
 
