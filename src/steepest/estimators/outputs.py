@@ -36,7 +36,7 @@ class OutputFitter:
 
     model: Linear | Custom | Network | Tree
     loss: Function
-    penalty: L1 | L2 | ElasticNet | None
+    penalty: L1 | L2 | ElasticNet | str | None
     batch_size: int | None
     direction: RuleLike
     step: RuleLike
@@ -52,6 +52,7 @@ class OutputFitter:
     ) -> Fit:  # fmt: skip
         """Return the fit of one output to these rows, which may lack some of the `classes`."""
         if isinstance(self.model, Network) and classes is not None:
+            assert not isinstance(self.penalty, str)
             data = TrainingData.read(X, target, weight, None, None)
             return fit_network(
                 self.model, data, self.loss, Budget.of(tolerance, None, epochs=epochs), generator(self.seed), None,

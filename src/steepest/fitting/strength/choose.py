@@ -137,6 +137,8 @@ def most_rows(columns: int, outputs: int) -> int:
 
 def tried(unit: float, directions: Directions, density: int) -> np.ndarray:
     """Return the strengths to try, the largest first; the last is 0 if the rows determine a fit without a penalty."""
+    if not directions.size.size:
+        return np.zeros(1)
     top = np.ceil(np.log10(STRONGEST * max(directions.reach, 1.0)))
     bottom = np.floor(np.log10(min(WEAKEST, WEAKEST_ROWS / directions.mass)))
     powers = np.arange(round((top - bottom) * density) + 1) / density
