@@ -130,7 +130,13 @@ class StrengthPath:
         return "\n".join([self.why, head, *lines])
 
     def to_json(self) -> Json:
-        """Return the record as JSON."""
+        """Return the record as JSON.
+
+        Returns
+        -------
+        dict
+            The entries by name, with lists in place of arrays.
+        """
         return {
             f.name: value.tolist() if isinstance(value := getattr(self, f.name), np.ndarray) else value
             for f in fields(self)
@@ -138,7 +144,18 @@ class StrengthPath:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> StrengthPath:
-        """Return the record from JSON."""
+        """Return the record from JSON.
+
+        Parameters
+        ----------
+        record : dict
+            What `to_json` returned.
+
+        Returns
+        -------
+        StrengthPath
+            The record.
+        """
         arrays = ("strengths", "scores", "errors", "paired")
         values: dict[str, Any] = dict(record) | {"own": record["own"] and tuple(record["own"])}
         return cls(**values | {name: np.array(values[name], float) for name in arrays})
