@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The options of models that have settings of their own.
 SETTINGS = {"network": ("hidden", "members"), "tree": ("depth", "splits", "leaves")}
-PENALTIES = ("auto", "l2", "l1", "elasticnet", "none")
+PENALTIES = ("auto", "auto-l1", "l2", "l1", "elasticnet", "none")
 
 
 def read_model(name: str, settings: Mapping[str, int | str | None]) -> str | Network | Tree:
@@ -116,7 +116,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     Parameters
     ----------
     kind : str or None
-        "auto", "l2", "l1", "elasticnet" or "none".
+        "auto", "auto-l1", "l2", "l1", "elasticnet" or "none".
     alpha : float or None
         The strength λ.
     l1_ratio : float or None
@@ -126,7 +126,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
 
     Returns
     -------
-    penalty or "auto"
+    penalty, "auto" or "auto-l1"
         The penalty; "auto" if no option was used.
 
     Raises
@@ -157,10 +157,11 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
             raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
         # Return an L2 penalty of 0 rather than None: with None, some models use a penalty of their own.
         return L2(0.0)
-    if kind == "auto" and alpha is not None:
-        raise click.UsageError("--penalty auto chooses the strength: leave --alpha out, or choose --penalty l2")
+    if kind in ("auto", "auto-l1") and alpha is not None:
+        given = "l1" if kind == "auto-l1" else "l2"
+        raise click.UsageError(f"--penalty {kind} chooses the strength: leave --alpha out, or choose --penalty {given}")
     if alpha is None:
-        if kind in (None, "auto"):
-            return "auto"
+        if kind in (None, "auto", "auto-l1"):
+            return kind or "auto"
         raise click.UsageError(f"--penalty {kind} needs a strength: add --alpha, for example --alpha 0.001")
     return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)

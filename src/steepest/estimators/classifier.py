@@ -24,6 +24,7 @@ from steepest.estimators.classes import (
 )
 from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
+from steepest.fitting.strength.automatic import AUTO_L1
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -59,8 +60,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     alpha : float, "auto" or None
         The penalty's strength λ, in the units of the columns. The default, None, is 1e-4 on standardised columns for a
         linear model, so that it does not depend on units, and 1e-4 for a kernel or a function. It costs little
-        accuracy, and makes the optimum finite if a plane separates the classes. "auto" chooses the strength for a
-        linear model by the loss of rows left out; `path` of ``run_`` has the losses.
+        accuracy, and makes the optimum finite if a plane separates the classes. "auto" chooses the strength of "l2" or
+        "l1" for a linear model by the loss of rows left out; `path` of ``run_`` has the losses.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}
@@ -339,7 +340,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
             return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
             penalty = self._penalty
-            apart = (not isinstance(penalty, str) and kink_of(penalty)) or self._is_bounded
+            has_l1 = penalty == AUTO_L1 if isinstance(penalty, str) else kink_of(penalty) > 0
+            apart = has_l1 or self._is_bounded
             return not apart and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax
 

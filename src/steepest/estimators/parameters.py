@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest import models
 from steepest.fitting.linear.edges import INTERCEPT, POSITIVE, check_columns
-from steepest.fitting.strength.automatic import AUTO
+from steepest.fitting.strength.automatic import AUTO, AUTO_L1
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, STANDARD, ElasticNet, named
 from steepest.printable import quoted
@@ -42,7 +42,7 @@ def read_penalty(
 
     Returns
     -------
-    penalty, "auto" or None
+    penalty, "auto", "auto-l1" or None
         None if there is no penalty.
 
     Raises
@@ -61,9 +61,11 @@ def read_penalty(
     if isinstance(alpha, str):
         if alpha != AUTO:
             raise ValueError(f"alpha={quoted(alpha)}: give a number, 'auto' or None")
+        if penalty == "l1":
+            return AUTO_L1
         if penalty != "l2":
             raise ValueError(
-                f"alpha='auto' chooses the strength of penalty='l2', and the penalty is {quoted(penalty)}: "
+                f"alpha='auto' chooses the strength of penalty='l2' or 'l1', and the penalty is {quoted(penalty)}: "
                 "give alpha a number"
             )
         return AUTO

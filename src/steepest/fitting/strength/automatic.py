@@ -1,4 +1,4 @@
-"""The penalty of a fit whose strength is to be chosen: `penalty="auto"`."""
+"""The penalty of a fit whose strength is to be chosen: `penalty="auto"` or `"auto-l1"`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.fitting.strength.choose import choose_strength
+from steepest.fitting.strength.lasso import Fitter, choose_l1
 from steepest.fitting.strength.record import StrengthPath
 from steepest.models import SVM, Linear, Multinomial, losses
 from steepest.models.frame import column_deviations
 from steepest.models.losses import Loss
-from steepest.models.penalties import L2, on_columns
+from steepest.models.penalties import L1, L2, on_columns
 from steepest.printable import quoted
 from steepest.types import Function, Rows
 
-AUTO = "auto"
+AUTO, AUTO_L1 = "auto", "auto-l1"
 
 
 def auto_refusal(model: object, loss: str | Function | None, held: bool) -> str:
@@ -51,11 +52,17 @@ def auto_refusal(model: object, loss: str | Function | None, held: bool) -> str:
     return ""
 
 
-def automatic(model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray) -> tuple[L2 | None, StrengthPath]:
-    """Return the L2 penalty whose strength predicts best, and how it was chosen.
+def automatic(
+    asked: str, fit: Fitter, model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray
+) -> tuple[L1 | L2 | None, StrengthPath]:
+    """Return the penalty whose strength predicts best, and how it was chosen.
 
     Parameters
     ----------
+    asked : {"auto", "auto-l1"}
+        Whether the penalty is L2 or L1.
+    fit : callable
+        Fits the model to a fold, for L1: see `choose_l1`.
     model : Linear
         The model.
     loss : Loss
@@ -67,12 +74,17 @@ def automatic(model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndar
 
     Returns
     -------
-    L2 or None, StrengthPath
+    L1, L2 or None, StrengthPath
         The penalty, with the deviations of the columns as its scales; and the path.
     """
-    path = choose_strength(loss, X, y, weight, int(model.classes or 0) if isinstance(model, Multinomial) else 0)
+    classes = int(model.classes or 0) if isinstance(model, Multinomial) else 0
+    kind: type[L1 | L2] = L2
+    if asked == AUTO_L1:
+        kind, path = L1, choose_l1(fit, lambda X, params: model(X, *params.values()), loss, X, y, weight, classes)
+    else:
+        path = choose_strength(loss, X, y, weight, classes)
     if not path.chosen:
         return None, path
-    penalty = on_columns(L2(path.chosen, scales="standard"), column_deviations(X, weight))
-    own = path.chosen * np.array(penalty.scales, dtype=float) ** 2
+    penalty = on_columns(kind(path.chosen, scales="standard"), column_deviations(X, weight))
+    own = path.chosen * np.array(penalty.scales, dtype=float) ** (1 if kind is L1 else 2)
     return penalty, replace(path, own=(float(own.min()), float(own.max())))

@@ -85,7 +85,7 @@ def choose_strength(loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, clas
     else:
         method = FOLDS if loss.kinked else APPROXIMATE
         strengths, table = _along(slopes, directions, y, strengths, by_folds=loss.kinked)
-    scores, errors, paired, chosen = _scored(strengths, table, directions)
+    scores, errors, paired, chosen = scored(strengths, table, directions)
     # What counts beside a row is λ times the number of rows: fewer rows were compared on if many were given.
     share = directions.mass / mass
     return StrengthPath(
@@ -230,10 +230,25 @@ def is_finite(slopes: Slopes, directions: Directions, y: np.ndarray, point: Poin
     return bool(np.linalg.eigvalsh(H)[0] > VANISHED * slopes.unit)
 
 
-def _scored(
+def scored(
     strengths: np.ndarray, table: np.ndarray, directions: Directions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Return the scores, their standard errors, those of the differences from the least, and the strength to take."""
+    """Return the scores, their standard errors, those of the differences from the least, and the strength to take.
+
+    Parameters
+    ----------
+    strengths : array of shape (strengths,)
+        The strengths, the largest first.
+    table : array of shape (strengths, rows)
+        The loss of each row left out.
+    directions : Directions
+        The rows, with their weights.
+
+    Returns
+    -------
+    array, array, array, float
+        The scores, their errors, the errors of their differences, and the strength.
+    """
     with np.errstate(all="ignore"):
         scores = np.where(np.isfinite(table).all(axis=1), table @ directions.weight / directions.mass, np.inf)
         best = int(np.argmin(scores))

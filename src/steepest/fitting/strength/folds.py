@@ -11,7 +11,7 @@ from steepest.fitting.strength.slopes import Slopes
 COUNT = 5
 
 
-def folds_of(directions: Directions, y: np.ndarray) -> np.ndarray:
+def folds_of(columns: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the fold of each row; equal rows share a fold, so that a row of weight 2 is as good as two rows.
 
     The folds depend neither on the order of the rows nor on their weights alone: distinct rows are sorted, and dealt in
@@ -19,8 +19,8 @@ def folds_of(directions: Directions, y: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    directions : Directions
-        The rows.
+    columns : array of shape (rows, columns)
+        Some columns, or directions in which the rows vary, by which rows are told apart.
     y : array of shape (rows,)
         The targets.
 
@@ -30,7 +30,7 @@ def folds_of(directions: Directions, y: np.ndarray) -> np.ndarray:
         Numbers from 0 to 4.
     """
     # Rounding differs between rows and copies of them, so few digits of a few directions tell rows apart.
-    keys = np.column_stack([y, directions.columns[:, :8]])
+    keys = np.column_stack([y, columns[:, :8]])
     size = np.abs(keys).max(axis=0)
     keys = np.round(keys / np.where(size > 0, size, 1.0), 6) + 0.0
     # The sign of a direction is arbitrary.
@@ -63,7 +63,7 @@ def held_out_losses(
     array of shape (rows,), array of shape (folds, directions + 1, 1)
         The losses, infinite where a fit has no end, and the parameters.
     """
-    A, weight, fold = directions.columns, directions.weight, folds_of(directions, y)
+    A, weight, fold = directions.columns, directions.weight, folds_of(directions.columns, y)
     found = np.full(len(y), np.inf)
     ends = np.zeros((COUNT, A.shape[1], 1)) if start is None else start.copy()
     for k in range(COUNT):
