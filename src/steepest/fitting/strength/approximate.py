@@ -19,7 +19,7 @@ from steepest.fitting.strength.slopes import Slopes
 UNSURE = 0.02
 MOST_STEPS, NEAR, FAR = 8, 1e-6, 1e-4
 # The steps may take so many multiplications, or so many times those of a Hessian.
-FEW, HESSIANS = 4 * 10**6, 4
+FEW, FEW_IF_JUMPS, HESSIANS = 10**6, 4 * 10**6, 2
 # Losses of copies of a row differ by rounding errors alone.
 SAME = 1e-6
 
@@ -66,7 +66,8 @@ def losses_without(
         added = found - slopes.exact(point.z, y)
     parameters = size * outputs
     each = len(y) * parameters * (parameters if slopes.jumps else 1)
-    again = _to_repeat(added, weight, float(weight @ np.abs(found)), each, HESSIANS * len(y) * parameters**2)
+    most = max(FEW_IF_JUMPS if slopes.jumps else FEW, HESSIANS * len(y) * parameters**2)
+    again = _to_repeat(added, weight, float(weight @ np.abs(found)), each, most)
     if again.size:
         steps = Removed(slopes, A, y, weight, once, point, inverse, left, second)
         most = FEW // (each * MOST_STEPS)
@@ -120,7 +121,7 @@ def _to_repeat(added: np.ndarray, weight: np.ndarray, total: float, step: int, m
     # Copies of a row are treated alike.
     least = (1 - SAME) * finite[order[int(np.argmax(rest <= UNSURE * total))]]
     wanted = int((finite >= least).sum())
-    return order[: min(wanted, max(FEW, most) // (MOST_STEPS * step))]
+    return order[: min(wanted, most // (MOST_STEPS * step))]
 
 
 @dataclass(frozen=True)
@@ -160,15 +161,17 @@ class Removed:
         response = np.einsum("pjk,mj->mpk", self.inverse.reshape(-1, size, outputs), A[rows])
         delta = np.einsum("mpk,mk->mp", response, moved)
         shrunk = self.curve[:, None] * np.ones(outputs)
-        y, own = np.tile(self.y, count), (np.arange(count), rows)
+        # One product with the rows for all fits: the outputs of a row in each fit stand side by side.
+        y, own = np.repeat(self.y, count), (rows, np.arange(count))
         least, best = np.full(count, np.inf), delta
         for _ in range(MOST_STEPS):
             parameters = theta + delta.reshape(count, size, outputs)
-            z = A @ parameters
-            slope = self.slopes.first(z.reshape(-1, outputs), y).reshape(z.shape)
-            pull = self.weight[:, None] * slope
+            z = A @ parameters.transpose(1, 0, 2).reshape(size, -1)
+            slope = self.slopes.first(z.reshape(-1, outputs), y).reshape(-1, count, outputs)
+            pull = self.weight[:, None, None] * slope
             pull[own] -= self.once[rows, None] * slope[own]
-            gradient = (A.T @ pull + shrunk * parameters).reshape(count, -1)
+            by_fit = (A.T @ pull.reshape(len(A), -1)).reshape(size, count, outputs).transpose(1, 0, 2)
+            gradient = (by_fit + shrunk * parameters).reshape(count, -1)
             step = gradient @ self.inverse
             along = np.einsum("mj,mjk->mk", A[rows], step.reshape(count, size, outputs))
             # Woodbury: the Hessian without the row.
