@@ -203,3 +203,13 @@ def test_too_many_coefficients_of_classes_are_refused_with_the_remedy(monkeypatc
     X, y, weight = table(losses.softmax, 0)
     with pytest.raises(ValueError, match="give a strength, such as"):
         choose_strength(losses.softmax, X, y, weight, 3)
+
+
+def test_no_penalty_is_taken_if_it_is_within_one_standard_error_of_the_best():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(100, 4))
+    path = choose_strength(losses.squared, X, X.sum(axis=1) + random.normal(size=100), np.ones(100))
+    above = path.scores[-1] - path.scores[path.best]
+    assert 0 < above < path.paired[-1]
+    assert path.chosen == 0
+    assert "within one standard error" in path.why
