@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
     from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
+    from steepest.fitting.strength.record import StrengthPath
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
     from steepest.fitting.uncertainty.summary import Summary
@@ -56,6 +57,7 @@ _HOMES = {
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
+    "StrengthPath": "steepest.fitting.strength.record",
     "Summary": "steepest.fitting.uncertainty.summary",
     "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
@@ -104,6 +106,7 @@ __all__ = [
     "Race",
     "Run",
     "Sensitivity",
+    "StrengthPath",
     "Summary",
     "TableFit",
     "Trace",

@@ -142,8 +142,8 @@ class Event:
         The iteration during which the event happened.
     kind : str
         "rejected", "reset", "non-finite", "differences", "thinned", "audit", "retraced", "probe", "newton",
-        "saddle", "features", "collinear", "ill-conditioned" or "rank-deficient"; for networks also "members",
-        "dead units", "saturated" or "exploding weights".
+        "saddle", "features", "collinear", "ill-conditioned", "penalty" or "rank-deficient"; for networks also
+        "members", "dead units", "saturated" or "exploding weights".
     detail : str
         One plain sentence.
     count : int

@@ -42,6 +42,9 @@ TIGHT = 1e-14
 QUICK = [DescentRegressor(plane, start=origin), DescentClassifier(step=0.1, max_epochs=300)]
 SLOW = [
     DescentRegressor(),
+    DescentRegressor(alpha="auto"),
+    DescentClassifier(alpha="auto", tol=TIGHT),
+    DescentClassifier(model="svm", alpha="auto", tol=TIGHT),
     DescentRegressor(penalty="l1", alpha=0.01),
     DescentRegressor(loss="huber", tol=TIGHT),
     DescentRegressor(model="svm", alpha=0.01, tol=TIGHT),

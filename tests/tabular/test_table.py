@@ -146,7 +146,7 @@ class TestClasses:
         assert [float(row["probability of virginica"]) for row in rows] == species.held_out.predicted[:, 2].tolist()
 
     def test_each_class_against_the_rest(self, iris, tmp_path):
-        machines = st.fit_table(iris, "species", model="svm", tolerance=1e-9)
+        machines = st.fit_table(iris, "species", model="svm", penalty=None, tolerance=1e-9)
         X, y, new, _ = parts(iris, machines, "species")
         assert "each of 3 classes against the rest" in machines.message
         assert machines.success
@@ -193,7 +193,10 @@ class TestClasses:
     @pytest.mark.nightly
     def test_a_penalty_is_added_if_there_is_no_finite_optimum(self, iris):
         two = iris[iris["species"] != "virginica"]
-        fitted = st.fit_table(two, "species", features=["sepal length", "petal length"])
+        chosen = st.fit_table(two, "species", features=["sepal length", "petal length"])
+        assert chosen.success
+        assert "and without a penalty no finite coefficients are best" in chosen.notes[-1]
+        fitted = st.fit_table(two, "species", features=["sepal length", "petal length"], penalty=None)
         assert fitted.success
         assert "penalty L2(0.0125): added because the classes are separable" in fitted.notes[-1]
         bare = st.fit_table(two, "species", features=["sepal length", "petal length"], penalty=st.penalties.L2(0))
@@ -342,7 +345,7 @@ class TestSaved:
         names = """
             result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
             trace model columns solver onward encoding target classes loss score notes direction uncertainty
-            bounds fixed at_bound
+            bounds fixed at_bound path
         """
         assert set(json.loads((tmp_path / "run.json").read_text())["record"]) == set(names.split())
 

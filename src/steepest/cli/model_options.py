@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The options of models that have settings of their own.
 SETTINGS = {"network": ("hidden", "members"), "tree": ("depth", "splits", "leaves")}
-PENALTIES = ("l2", "l1", "elasticnet", "none")
+PENALTIES = ("auto", "auto-l1", "l2", "l1", "elasticnet", "none")
 
 
 def read_model(name: str, settings: Mapping[str, int | str | None]) -> str | Network | Tree:
@@ -112,13 +112,13 @@ def read_loss(text: str | None) -> Loss | None:
         raise click.UsageError(f"--loss {text}: {why}") from None
 
 
-def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> Function | None:
+def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> str | Function:
     """Return the penalty that the options describe; an option that was not used is None.
 
     Parameters
     ----------
     kind : str or None
-        "l2", "l1", "elasticnet" or "none".
+        "auto", "auto-l1", "l2", "l1", "elasticnet" or "none".
     alpha : float or None
         The strength λ.
     l1_ratio : float or None
@@ -128,8 +128,8 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
 
     Returns
     -------
-    penalty or None
-        The penalty; None if no option was used.
+    penalty, "auto" or "auto-l1"
+        The penalty; "auto" if no option was used.
 
     Raises
     ------
@@ -159,8 +159,11 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
             raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
         # Return an L2 penalty of 0 rather than None: with None, some models use a penalty of their own.
         return L2(0.0)
+    if kind in ("auto", "auto-l1") and alpha is not None:
+        given = "l1" if kind == "auto-l1" else "l2"
+        raise click.UsageError(f"--penalty {kind} chooses the strength: leave --alpha out, or choose --penalty {given}")
     if alpha is None:
-        if kind is None:
-            return None
+        if kind in (None, "auto", "auto-l1"):
+            return kind or "auto"
         raise click.UsageError(f"--penalty {kind} needs a strength: add --alpha, for example --alpha 0.001")
     return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)

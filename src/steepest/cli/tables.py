@@ -127,7 +127,10 @@ _max_bytes = click.option(
     help="squared, absolute, huber:20, quantile:0.9, epsilon-insensitive:0.1, poisson, gamma; log-loss, softmax, "
     "hinge or squared-hinge; also in scikit-learn's spelling. Model and target decide by default.",
 )
-@click.option("--penalty", help="l2, l1, elasticnet or none; l2 if --alpha is given.")
+@click.option(
+    "--penalty",
+    help="auto or auto-l1, which choose the strength of l2 or l1; l2, l1, elasticnet or none. l2 with --alpha.",
+)
 @click.option("--alpha", type=float, help="The strength λ: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")
 @click.option("--l1-ratio", type=float, help="The share of λ for l1 in an elastic net; 0.5 by default.")
 @click.option("--ridge", type=float, help="Short for --penalty l2 --alpha.")

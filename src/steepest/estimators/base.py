@@ -85,6 +85,8 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
         )
     if estimator._is_bounded:
         raise AttributeError("partial_fit can't keep coefficients within bounds, which need all rows at once: use fit")
+    if isinstance(penalty, str):
+        raise AttributeError("partial_fit can't choose alpha='auto', which needs all rows: use fit, or give a number")
     if estimator._streams and kink_of(penalty):
         raise AttributeError(
             f"partial_fit can't apply penalty={quoted(estimator.penalty)}: L1 needs all rows; use fit, or penalty='l2'"
@@ -121,7 +123,7 @@ class DescentEstimator(BaseEstimator):
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
-        alpha: float = 0.0,
+        alpha: float | str | None = 0.0,
         l1_ratio: float | None = 0.15,
         kernel: str = "linear",
         gamma: float | None = None,
@@ -172,8 +174,8 @@ class DescentEstimator(BaseEstimator):
         return read_loss(self.loss, self.model, self._default_losses, self._for_classes)
 
     @property
-    def _penalty(self) -> L1 | L2 | ElasticNet | None:
-        return read_penalty(self.penalty, self.alpha, self.l1_ratio)
+    def _penalty(self) -> L1 | L2 | ElasticNet | str | None:
+        return read_penalty(self.penalty, self.alpha, self.l1_ratio, self._default_alpha, self._is_linear)
 
     @property
     def _is_linear(self) -> bool:
@@ -246,6 +248,7 @@ class DescentEstimator(BaseEstimator):
         self._learners = self._memory = None
         self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
+        warn_of_penalty(runs, self.alpha)
 
     @np.errstate(all="ignore")
     def _learn_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
@@ -324,8 +327,12 @@ class DescentEstimator(BaseEstimator):
         )  # fmt: skip
         if not self.fit_intercept and own is None and not (self._is_linear and self._is_bounded):
             check_symmetric(loss, self._is_linear)
+        if isinstance(penalty, str) and not self.fit_intercept:
+            raise ValueError("alpha='auto' compares fits with an intercept, and fit_intercept=False: give a number")
         if own is not None:
-            model, penalty = own, None if self.alpha == self._default_alpha else penalty
+            if isinstance(penalty, str):
+                raise ValueError(f"alpha={quoted(penalty)} is for linear models: give a number, or leave alpha= out")
+            model, penalty = own, None if self.alpha is None else penalty
             self._check_own()
         elif self._is_linear:
             model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(loss)
@@ -433,3 +440,20 @@ def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> Non
             # Level 4 is the user's line. Level 1 is this function, 2 _fit_outputs or _learn_outputs, and 3 fit or
             # partial_fit.
             warnings.warn(in_our_words(run.message), ConvergenceWarning, stacklevel=4)
+
+
+def warn_of_penalty(runs: Sequence[Fit], alpha: float | str | None) -> None:
+    """Warn of a strength in the units of the columns that outweighs the rows, at the line that called `fit`.
+
+    Parameters
+    ----------
+    runs : sequence of Fit
+        The fits.
+    alpha : float, "auto" or None
+        The strength.
+    """
+    details = [event.detail for run in runs for event in run.trace.events if event.kind == "penalty"]
+    if details:
+        remedy = "alpha=None and alpha='auto' are measured on standardised columns"
+        # Level 4 is the user's line, as for failures.
+        warnings.warn(f"alpha={alpha}: {details[0]}; {remedy}", UserWarning, stacklevel=4)

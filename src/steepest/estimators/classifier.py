@@ -28,6 +28,7 @@ from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
 from steepest.fitting.options import doubt_of_classes
 from steepest.fitting.stream.adaptive import Forget
+from steepest.fitting.strength.automatic import AUTO_L1
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -60,9 +61,11 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         that returns a score for each row and class, or a function of (z, y) with y 0 or 1.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
-    alpha : float
-        The penalty's strength λ. The default is that of scikit-learn's ``SGDClassifier``, weak enough to cost
-        little accuracy in any units. It also makes the optimum finite if a plane separates the classes.
+    alpha : float, "auto" or None
+        The penalty's strength λ, in the units of the columns. The default, None, is 1e-4 on standardised columns for a
+        linear model, so that it does not depend on units, and 1e-4 for a kernel or a function. It costs little
+        accuracy, and makes the optimum finite if a plane separates the classes. "auto" chooses the strength of "l2" or
+        "l1" for a linear model by the loss of rows left out; `path` of ``run_`` has the losses.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}
@@ -158,7 +161,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
-        alpha: float = 1e-4,
+        alpha: float | str | None = None,
         l1_ratio: float | None = 0.15,
         kernel: str = "linear",
         gamma: float | None = None,
@@ -351,7 +354,9 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         if self._network is not None or self._tree is not None:
             return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
-            apart = kink_of(self._penalty) or self._is_bounded
+            penalty = self._penalty
+            has_l1 = penalty == AUTO_L1 if isinstance(penalty, str) else kink_of(penalty) > 0
+            apart = has_l1 or self._is_bounded
             return not apart and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax
 

@@ -27,7 +27,7 @@ from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.tree.result import TreeFit
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
-from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
+from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
 
@@ -37,7 +37,7 @@ class OutputFitter:
 
     model: Linear | Custom | Network | Tree
     loss: Function
-    penalty: L1 | L2 | ElasticNet | None
+    penalty: L1 | L2 | ElasticNet | str | None
     batch_size: int | None
     direction: RuleLike
     step: RuleLike
@@ -54,6 +54,7 @@ class OutputFitter:
     ) -> Fit:  # fmt: skip
         """Return the fit of one output to these rows, which may lack some of the `classes`."""
         if isinstance(self.model, Network) and classes is not None:
+            assert not isinstance(self.penalty, str)
             data = TrainingData.read(X, target, weight, None, None)
             return fit_network(
                 self.model, data, self.loss, Budget.of(tolerance, None, epochs=epochs), generator(self.seed), None,
@@ -95,15 +96,16 @@ class OutputFitter:
         """
         assert isinstance(self.model, Linear)
         assert isinstance(self.loss, Loss)
-        ridge, size = ridge_of(self.penalty), read_rows(self.batch_size) or BATCH
+        assert self.penalty is None or isinstance(self.penalty, L2)
+        size = read_rows(self.batch_size) or BATCH
         if learner is None or learner.loss != self.loss:
             rng = np.random.default_rng(self.seed)
-            learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
+            learner = StreamLearner(self.model, self.loss, self.penalty, "auto", size, rng, np.append(*start))
         # A copy of the estimator may hold the same learner, and continues from it as it is now.
         learner = forgetting(learner.copied(), self.forget)
         for part in learner.parts:
             part.rng = copy.deepcopy(part.rng)
-            part.ridge, part.size = ridge, size
+            part.penalty, part.size = self.penalty, size
         blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
         params, budget = self.model.start(X, start), Budget(most=ENDLESS)
         return fit_stream(learner, blocks, next(blocks), params, budget, None, self.progress)

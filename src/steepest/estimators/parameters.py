@@ -10,8 +10,9 @@ import numpy as np
 
 from steepest import models
 from steepest.fitting.linear.edges import INTERCEPT, POSITIVE, check_columns
+from steepest.fitting.strength.automatic import AUTO, AUTO_L1
 from steepest.models import losses
-from steepest.models.penalties import L1, L2, ElasticNet, named
+from steepest.models.penalties import L1, L2, STANDARD, ElasticNet, named
 from steepest.printable import quoted
 from steepest.types import Bounds, Function
 
@@ -21,21 +22,27 @@ PENALTIES = ("l2", "l1", "elasticnet", None)
 WITH_RESPONSE = (models.Logistic, models.Poisson, models.Gamma)
 
 
-def read_penalty(penalty: str | None, alpha: float, l1_ratio: float | None) -> L1 | L2 | ElasticNet | None:
+def read_penalty(
+    penalty: str | None, alpha: float | str | None, l1_ratio: float | None, default: float = 0.0, standard: bool = False
+) -> L1 | L2 | ElasticNet | str | None:
     """Return the penalty that an estimator's parameters describe.
 
     Parameters
     ----------
     penalty : {"l2", "l1", "elasticnet", None}
         The kind of the penalty.
-    alpha : float
-        The strength λ of the penalty.
+    alpha : float, "auto" or None
+        The strength λ of the penalty; "auto" for the one that predicts best, None for the default.
     l1_ratio : float or None
         The share of λ that an elastic net gives to L1; None for another penalty.
+    default : float
+        The default strength.
+    standard : bool
+        Whether the default strength is measured on standardised columns.
 
     Returns
     -------
-    penalty or None
+    penalty, "auto", "auto-l1" or None
         None if there is no penalty.
 
     Raises
@@ -50,6 +57,19 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float | None) -> L
     """
     if penalty not in PENALTIES:
         raise ValueError(f"penalty={quoted(penalty)} is not known (known: {', '.join(map(repr, PENALTIES))})")
+    scales = STANDARD if alpha is None and standard else None
+    if isinstance(alpha, str):
+        if alpha != AUTO:
+            raise ValueError(f"alpha={quoted(alpha)}: give a number, 'auto' or None")
+        if penalty == "l1":
+            return AUTO_L1
+        if penalty != "l2":
+            raise ValueError(
+                f"alpha='auto' chooses the strength of penalty='l2' or 'l1', and the penalty is {quoted(penalty)}: "
+                "give alpha a number"
+            )
+        return AUTO
+    alpha = default if alpha is None else alpha
     _check_number("alpha", alpha, math.inf)
     if l1_ratio is None and penalty == "elasticnet":
         raise ValueError("l1_ratio=None: penalty='elasticnet' needs the share of L1, a number from 0 to 1")
@@ -63,7 +83,7 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float | None) -> L
         raise ValueError(
             f"penalty={quoted(penalty)} has no effect with alpha=0: give alpha a positive value, such as 0.01"
         )
-    return named(penalty, alpha, 0.5 if l1_ratio is None else l1_ratio)
+    return named(penalty, alpha, 0.5 if l1_ratio is None else l1_ratio, scales)
 
 
 def read_loss(

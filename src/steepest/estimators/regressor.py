@@ -35,9 +35,10 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         With "poisson" and "gamma", z is the logarithm of the mean, and predictions are means.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
-    alpha : float
-        The penalty's strength λ. The default, 0, means no penalty, so predictions do not depend on the units of X.
-        L1 and elastic net need a positive value.
+    alpha : float or "auto"
+        The penalty's strength λ, in the units of the columns. The default, 0, means no penalty, so predictions do not
+        depend on the units of X. L1 and elastic net need a positive value. "auto" chooses the strength of "l2" or "l1"
+        on standardised columns for a linear model, by the loss of rows left out; `path` of ``run_`` has the losses.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}

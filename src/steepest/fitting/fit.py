@@ -21,8 +21,13 @@ from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.adaptive import Forget
 from steepest.fitting.stream.fit import fit_blocks
+from steepest.fitting.strength.automatic import AUTO, AUTO_L1, auto_refusal, automatic
 from steepest.fitting.tree.fit import fit_tree
+from steepest.fitting.validation import LabelledRows
 from steepest.models import Linear, Multinomial, Network, Tree, losses
+from steepest.models.frame import column_deviations
+from steepest.models.losses import Loss
+from steepest.models.penalties import L1, is_standard, on_columns
 from steepest.printable import quoted
 from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
@@ -38,7 +43,7 @@ def fit(
     bounds: Bounds | None = None,
     fixed: Fixed | None = None,
     loss: str | Function | None = None,
-    penalty: Function | None = None,
+    penalty: str | Function | None = None,
     sample_weight: Array = None,
     batch_size: int | None = None,
     epochs: int | None = None,
@@ -89,7 +94,10 @@ def fit(
         function of predictions and targets that returns one number a row; the model's own by default.
     penalty : callable, optional
         A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
-        exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
+        exact zeros. The intercept of a linear model is not penalised; all parameters of a function are. With "auto" the
+        strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of rows left out: it
+        is none if that is within one standard error of the best strength, else the best. `path` of the fit has the
+        losses. "auto-l1" does the same for an L1 penalty, by fits to five folds along a path.
     sample_weight : array of shape (rows,), optional
         The weight of each row; a row of weight 2 counts as two rows.
     batch_size : int, optional
@@ -189,10 +197,7 @@ def fit(
         raise ValueError(f"forget={quoted(forget)} is for an iterator of blocks, and X holds all rows: leave it out")
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
-    if penalty is not None and not callable(penalty):
-        raise TypeError(
-            f"penalty={quoted(penalty)}: give an object such as penalties.L2(1e-3), or a function of the weights"
-        )
+    check_penalty(penalty)
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     model = read_model(model)
     data = TrainingData.read(X, y, sample_weight, validation, dtype, gaps=isinstance(model, Tree))
@@ -210,10 +215,22 @@ def fit(
     )  # fmt: skip
 
 
+def check_penalty(penalty: str | Function | None) -> None:
+    """Raise an error unless a penalty is one: an object, a function of the weights, "auto" or "auto-l1"."""
+    if isinstance(penalty, str) and penalty not in (AUTO, AUTO_L1):
+        raise ValueError(
+            f'penalty={quoted(penalty)} is not known: give "auto", or an object such as penalties.L2(1e-3)'
+        )
+    if penalty is not None and not callable(penalty) and not isinstance(penalty, str):
+        raise TypeError(
+            f"penalty={quoted(penalty)}: give an object such as penalties.L2(1e-3), or a function of the weights"
+        )
+
+
 @interruptible()
 def fit_given(
-    model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: Function | None, budget: Budget, *,
-    start: PyTree = None, bounds: Bounds | None = None, fixed: Fixed | None = None, batch_size: int | None = None,
+    model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: str | Function | None, budget: Budget,
+    *, start: PyTree = None, bounds: Bounds | None = None, fixed: Fixed | None = None, batch_size: int | None = None,
     direction: RuleLike = None, step: RuleLike = "auto", shuffle: str | bool = "batches", rescale: str = "auto",
     dtype: DTypeLike | None = None, rng: Seed = None, callback: Callback | None = None, progress: bool | None = None,
 ) -> Fit:  # fmt: skip
@@ -236,7 +253,16 @@ def fit_given(
         As `fit` returns it.
     """
     model = read_model(model)
+    if isinstance(penalty, str):
+        held = bounds is not None or fixed is not None
+        if why := auto_refusal(model, model.loss if loss is None and isinstance(model, Linear) else loss, held):
+            raise ValueError(f"penalty={quoted(penalty)}: {why}")
+    if getattr(penalty, "scales", None) is not None and not isinstance(model, Linear):
+        raise ValueError(
+            f"penalty={quoted(penalty)} has scales, which are those of the columns of a linear model: leave them out"
+        )
     if isinstance(model, (Network, Tree)):
+        assert not isinstance(penalty, str)
         cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
         refused = {
             "bounds": bounds,
@@ -261,11 +287,37 @@ def fit_given(
     cost, draw = losses.named(model.loss if loss is None else loss), _seeds(rng)
     # Keep the order of the two draws: in another order, a seed would give another fit than before.
     drawn = draw() if isinstance(data.validation, float) else None
+    path = None
+    if isinstance(model, Linear) and (isinstance(penalty, str) or is_standard(penalty)):
+        rows = data.split(drawn)[0].weighted()
+        X = model.shaped(rows.X)
+        if isinstance(penalty, str):
+            assert isinstance(cost, Loss)
+            losses.check_targets(cost, rows.y)
+            if penalty == AUTO_L1 and (batch_size is not None or direction is not None or step != "auto"):
+                raise ValueError(
+                    f"penalty={quoted(penalty)} needs all rows and steps of its own: leave batch_size=, direction= and "
+                    "step= out"
+                )
+            linear = model
+
+            def of_fold(
+                X: Rows, y: np.ndarray, weight: np.ndarray, penalty: L1 | None, start: PyTree, tolerance: float
+            ) -> Fit:
+                part = TrainingData(LabelledRows(X, y, weight), None, None, (X, y))
+                fold_budget = Budget.of(tolerance, None, epochs=None)
+                return fit_given(linear, part, cost, penalty, fold_budget, start=start, rng=0, progress=False)
+
+            penalty, path = automatic(penalty, of_fold, model, cost, X, rows.y, rows.weight)
+        else:
+            penalty = on_columns(penalty, column_deviations(X, rows.weight))
+    assert not isinstance(penalty, str)
     options = FitOptions(
         model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,
         seed=draw(), drawn=drawn, bounds=bounds, fixed=fixed,
     )  # fmt: skip
     if direct := direct_fit(options, data, budget, callback, progress):
+        direct.path = path
         return direct
     attempt = Attempt.of(options, data, budget, callback, progress)
     if attempt and (quick := attempt.again()):
@@ -274,7 +326,7 @@ def fit_given(
     if attempt and (quick := attempt.first(setup)):
         return quick
     fitted, checkpoint = setup.go(callback, progress)
-    fitted.resumable = LiveFit(setup, checkpoint)
+    fitted.resumable, fitted.path = LiveFit(setup, checkpoint), path
     return fitted
 
 

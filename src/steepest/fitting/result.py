@@ -19,6 +19,7 @@ from steepest.derivatives.structure import Structure
 from steepest.descent.run import Run, limits_in_words
 from steepest.fitting.basis import Basis
 from steepest.fitting.resampling.bootstrap import Bootstrap
+from steepest.fitting.strength.record import StrengthPath
 from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.fitting.uncertainty.bands import PredictedInterval, check_interval, predicted_interval
 from steepest.fitting.uncertainty.compute import uncertainty_of
@@ -108,6 +109,8 @@ class Fit(Run):
         The state that `more` continues from; None if the rows came as a stream.
     row_gradients : Batches or None
         The gradients on batches; None if the fit was loaded, or its model is a network or a tree of the library.
+    path : StrengthPath or None
+        How the strength of the penalty was chosen, with ``penalty="auto"``; None if it was given.
 
     Notes
     -----
@@ -121,6 +124,7 @@ class Fit(Run):
     state: PyTree = field(default=None, repr=False)
     resumable: Resumable | None = field(default=None, repr=False)
     row_gradients: Batches | None = field(default=None, repr=False)
+    path: StrengthPath | None = field(default=None, repr=False)
     _uncertain: dict[Request, Uncertainty] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -509,7 +513,9 @@ class Fit(Run):
                 "begin a new fit with start=fit.params"
             )
         how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
-        return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
+        fitted = self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
+        fitted.path = self.path
+        return fitted
 
     @our_words
     def bootstrap(
@@ -597,6 +603,8 @@ class Fit(Run):
         self._compute_to_save()
         records, errors = to_records(self._uncertain)
         found: dict[str, Json] = {"uncertainty": records} if records else {}
+        if self.path is not None:
+            found["path"] = self.path.to_json()
         return record | {"onward": state} | found, arrays | state_arrays | model_to_json(self.model)[1] | errors
 
     def _compute_to_save(self) -> None:
@@ -621,8 +629,9 @@ class Fit(Run):
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
         model = model_from_json(record.pop("model"), arrays)
-        errors = record.pop("uncertainty", [])
+        errors, path = record.pop("uncertainty", []), record.pop("path", None)
         fit = super()._revive(record | {"model": model, "resumable": None}, arrays)
+        fit.path = None if path is None else StrengthPath.from_json(path)
         fit._uncertain |= from_records(errors, arrays, fit.params, fit.trace.names)
         if isinstance(model, Linear) and set(fit.params) != {"coef", "intercept"}:
             raise ValueError("a linear model has the parameters coef and intercept, and this one has others")
@@ -663,6 +672,8 @@ def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | 
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]
+    if fit.path is not None:
+        lines.append(f"  {'penalty':>{width}}  {fit.path.why.removeprefix('penalty ')}")
     epochs = int(fit.trace.epoch[-1])
     # Only the trace of a stream has more rows than epochs.
     work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.fitted.predicted import PredictedDisplay
     from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
     from steepest.inspection.plots.fitted.roc import RocDisplay
+    from steepest.inspection.plots.fitted.strength import StrengthDisplay
     from steepest.inspection.plots.function.contour import ContourDisplay
     from steepest.inspection.plots.function.curve import CurveDisplay
     from steepest.inspection.plots.function.quiver import QuiverDisplay
@@ -79,6 +80,7 @@ _HOMES = {
     "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "StabilityDisplay": "plots.causes.stability",
+    "StrengthDisplay": "plots.fitted.strength",
     "SurfaceDisplay": "plots.function.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
@@ -122,6 +124,7 @@ __all__ = [
     "SlopesDisplay",
     "SnapshotsDisplay",
     "StabilityDisplay",
+    "StrengthDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
     "TreeDisplay",

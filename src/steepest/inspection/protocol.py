@@ -429,6 +429,35 @@ class TablePredictorLike(TableFitLike, Protocol):
 
 
 @runtime_checkable
+class StrengthPathLike(Protocol):
+    """The losses of rows left out at several strengths of a penalty, and the strength chosen."""
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """The strengths, the largest first; 0 for no penalty."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The loss of rows left out at each strength."""
+
+    @property
+    def paired(self) -> np.ndarray:
+        """The standard errors of the differences from the least loss."""
+
+    @property
+    def chosen(self) -> float:
+        """The strength that was chosen."""
+
+    @property
+    def method(self) -> str:
+        """How rows were left out."""
+
+    @property
+    def title(self) -> str:
+        """A title for pictures."""
+
+
+@runtime_checkable
 class PenaltyPathLike(Protocol):
     """The fits of a linear model at several strengths of a penalty."""
 

@@ -63,7 +63,12 @@ def to_json(thing: RuleLike) -> Json:
             return {
                 "of": name,
                 "kind": kind,
-                "with": {f.name: to_json(getattr(thing, f.name)) for f in fields(thing) if f.init},
+                # An option that was left out stays out, so that folders look as before it existed.
+                "with": {
+                    f.name: to_json(value)
+                    for f in fields(thing)
+                    if f.init and not ((value := getattr(thing, f.name)) is None and f.default is None)
+                },
             }
     raise UnnamedError(f"function not at hand: {thing!r:.80} is not an object of this library, so it was not saved")
 

@@ -86,10 +86,26 @@ class UncertaintyRecord(TypedDict):
     sandwich: str
 
 
+class StrengthRecord(TypedDict):
+    """How the strength of a penalty was chosen."""
+
+    strengths: list[float]
+    scores: list[float]
+    errors: list[float]
+    paired: list[float]
+    chosen: float
+    method: str
+    rows: int
+    given: int
+    kind: str
+    title: str
+    own: tuple[float, float] | None
+
+
 class FitRecord(RunRecord):
     """A fit. The entry `onward` has the state from which the fit continues, or the reason why it can't.
 
-    Folders of earlier versions lack `uncertainty`.
+    Folders of earlier versions lack `uncertainty` and `path`.
     """
 
     model: ModelRecord | None
@@ -97,6 +113,7 @@ class FitRecord(RunRecord):
     solver: str
     onward: NotRequired[dict[str, Json] | None]
     uncertainty: NotRequired[list[UncertaintyRecord]]
+    path: NotRequired[StrengthRecord]
 
 
 class NetworkRecord(FitRecord):

@@ -14,15 +14,17 @@ import numpy as np
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
-from steepest.fitting.fit import fit_given
+from steepest.fitting.fit import check_penalty, fit_given
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
-from steepest.models import Linear, Network, Tree
+from steepest.fitting.strength.automatic import auto_refusal
+from steepest.fitting.strength.choose import too_many
+from steepest.models import Linear, Network, Tree, losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
 from steepest.printable import quoted
 from steepest.tabular.encoding import Missing
-from steepest.tabular.method import Method, described, has_coefficients, parameter_names
+from steepest.tabular.method import Method, chosen, described, has_coefficients, parameter_names
 from steepest.tabular.one_vs_rest import fit_one_vs_rest, needs_one_vs_rest
 from steepest.tabular.prepare import check_numbers, prepare
 from steepest.tabular.reading.written.marks import Marks
@@ -54,7 +56,7 @@ def fit_table(
     kernel: str = "linear",
     gamma: float | None = None,
     components: int | None = None,
-    penalty: Function | None = None,
+    penalty: str | Function | None = "auto",
     bounds: Bounds | None = None,
     fixed: Fixed | None = None,
     batch_size: int | None = None,
@@ -124,9 +126,12 @@ def fit_table(
         γ of the kernel exp(-γ ‖x - x'‖²), for standardised columns; by default 1 / (number of columns).
     components : int, optional
         How many features approximate the kernel "rbf"; 300 by default.
-    penalty : callable, optional
-        As for `fit`. If none is given and the classes are separable, the loss has no minimum; then L2(1/n) is added
-        for n training rows, with a note in `notes`.
+    penalty : "auto", callable or None
+        By default the strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of
+        rows left out, as `fit` does; a note in `notes` says what was chosen and why. A network, a tree, a kernel,
+        bounds, or a step or direction of your own take no such penalty. Otherwise as for `fit`, and None for no
+        penalty. If the loss then has no minimum, as where classes are separable, L2(1/n) is added for n training rows,
+        with a note.
     bounds, fixed : mapping, optional
         Limits of the coefficients of a linear model, and those that keep a value, as for `fit`:
         ``{"coef": (0, None)}``, or by the name of a column. A column of texts has a coefficient for each level but the
@@ -183,13 +188,18 @@ def fit_table(
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)
+    by_hand = direction is not None or not (isinstance(step, str) and step == "auto")
+    check_penalty(penalty)
+    reason = ""
+    if isinstance(penalty, str) and (by_hand or auto_refusal(resolved, cost, held=bool(bounds or fixed))):
+        penalty = None
     if classes is None:
         check_numbers(target, ready, cost)
     bounds, fixed = (ready.encoding.by_coefficient(given) for given in (bounds, fixed))
     # The first fit's time includes reading the table; each further fit, of another class, has its own.
     budgets = chain([budget], (replace(budget, began=time.perf_counter()) for _ in count()))
 
-    def descend(X: np.ndarray, y: np.ndarray, penalty: Function | None) -> Fit:
+    def descend(X: np.ndarray, y: np.ndarray, penalty: str | Function | None) -> Fit:
         data = TrainingData.read(X, y, None, validation, None, names, gaps=isinstance(resolved, Tree))
         return fit_given(
             resolved, data, cost, penalty, next(budgets), bounds=bounds, fixed=fixed,
@@ -198,8 +208,10 @@ def fit_table(
 
     if classes is not None and needs_one_vs_rest(classes, cost):
         descend = partial(fit_one_vs_rest, descend, labels=classes)
-    fitted, reason = descend(rows.X, rows.y, penalty=penalty), ""
-    if penalty is None and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
+    if isinstance(penalty, str) and cost is losses.softmax and (full := too_many(rows.X.shape[1], len(classes or ()))):
+        penalty, reason = None, f": {full}"
+    fitted = descend(rows.X, rows.y, penalty=penalty)
+    if (penalty is None or isinstance(penalty, str)) and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
         cause = "" if classes is None else "the classes are separable, and "
         reason = f": added because {cause}without a penalty the coefficients would grow without bound"
         penalty = L2(float(f"{1 / len(rows.y):.3g}"))
@@ -219,7 +231,7 @@ def fit_table(
         classes=classes,
         loss=cost,
         score=None if unseen is None else score_of(unseen, rows.y, cost, classes),
-        notes=[*ready.notes, f"fitted: {described(model, cost, penalty)}{reason}"],
+        notes=[*ready.notes, f"fitted: {described(model, cost, chosen(fitted, penalty))}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,
         # Column by column, as all at once would copy the rows.

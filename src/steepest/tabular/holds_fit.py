@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
+from steepest.fitting.strength.record import StrengthPath
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.summary import Summary
@@ -80,6 +81,11 @@ class HoldsFit(Moving, Reported, Shown):
     def solver(self) -> str:
         """The solver that was used, and the problems that it is for."""
         return self.fit.solver
+
+    @property
+    def path(self) -> StrengthPath | None:
+        """How the strength of the penalty was chosen; None if it was given, or if each class has its own."""
+        return self.fit.path
 
     @property
     def outcome(self) -> Outcome:

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest import models
 from steepest.arguments import guess
+from steepest.fitting.result import Fit
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
@@ -172,7 +173,7 @@ class Method:
         return asked or own
 
     def resolve(
-        self, classes: int, penalty: Function | None, random: np.random.Generator,
+        self, classes: int, penalty: str | Function | None, random: np.random.Generator,
         encoding: Encoding | None = None,
     ) -> tuple[models.Linear | models.Network | models.Tree, Loss]:  # fmt: skip
         """Return the model and the loss for a target.
@@ -181,7 +182,7 @@ class Method:
         ----------
         classes : int
             How many classes the target has; 0 for numbers.
-        penalty : penalty or None
+        penalty : penalty, "auto" or None
             The penalty on the weights.
         random : numpy.random.Generator
             The generator that draws the seed of the kernel's features.
@@ -223,7 +224,36 @@ class Method:
         return kind("rbf", gamma=self.gamma, components=components, seed=int(random.integers(2**31))), loss
 
 
-def described(model: models.Linear | models.Network | models.Tree, loss: Loss, penalty: Function | None) -> str:
+def chosen(fit: Fit, penalty: str | Function | None) -> str | Function | None:
+    """Return the words for a penalty whose strength a fit chose; a penalty that was given is returned as it is.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    penalty : penalty, "auto" or None
+        The penalty that was asked for.
+
+    Returns
+    -------
+    penalty, str or None
+        The words, or the penalty.
+    """
+    if not isinstance(penalty, str):
+        return penalty
+    if fit.path is not None:
+        return fit.path.why
+    paths = [path for each in getattr(fit, "fits", ()) if (path := each.path) is not None]
+    strengths = sorted(path.chosen for path in paths)
+    if not paths or not strengths[-1]:
+        return "no penalty"
+    span = f"L2({strengths[0]:.3g}) to L2({strengths[-1]:.3g})"
+    return f"a penalty for each class, {span} on standardised columns: the best of each by {paths[0].method}"
+
+
+def described(
+    model: models.Linear | models.Network | models.Tree, loss: Loss, penalty: str | Function | None
+) -> str:  # fmt: skip
     """Describe the model, the loss and the penalty of a fit.
 
     Parameters
@@ -232,8 +262,8 @@ def described(model: models.Linear | models.Network | models.Tree, loss: Loss, p
         The model.
     loss : Loss
         The loss.
-    penalty : penalty or None
-        The penalty on the weights.
+    penalty : penalty, str or None
+        The penalty on the weights, or words for it.
 
     Returns
     -------
@@ -256,7 +286,9 @@ def described(model: models.Linear | models.Network | models.Tree, loss: Loss, p
         what, cost = MODELS["svm"], "penalty L2(1/n)"
         if model.kernel == "rbf":
             what += " with a Gaussian kernel"
-    if isinstance(penalty, (L1, L2)):
+    if isinstance(penalty, str):
+        cost = penalty
+    elif isinstance(penalty, (L1, L2)):
         cost = f"penalty {type(penalty).__name__}({penalty.strength:.4g})" if penalty.strength else "no penalty"
     elif penalty is not None:
         cost = f"penalty {penalty}"

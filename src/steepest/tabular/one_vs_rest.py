@@ -110,11 +110,11 @@ def needs_one_vs_rest(classes: Sequence[Label] | None, loss: Loss) -> bool:
 
 
 def fit_one_vs_rest(
-    descend: Callable[[np.ndarray, np.ndarray, Function | None], Fit],
+    descend: Callable[[np.ndarray, np.ndarray, str | Function | None], Fit],
     X: np.ndarray,
     y: np.ndarray,
     labels: Sequence[Label],
-    penalty: Function | None,
+    penalty: str | Function | None,
 ) -> OneVsRestFit:
     """Fit a model for two classes to each of several classes against the rest.
 
@@ -128,8 +128,8 @@ def fit_one_vs_rest(
         The index of each row's class.
     labels : sequence
         The classes.
-    penalty : penalty or None
-        The penalty on the weights.
+    penalty : penalty, "auto" or None
+        The penalty on the weights; each class chooses its own strength for "auto".
 
     Returns
     -------

@@ -23,6 +23,7 @@ from steepest.fitting.basis import Basis
 from steepest.fitting.direct.solution import Solution, solution
 from steepest.fitting.limits import DIRECT, WHITENED
 from steepest.fitting.linear.problem import LinearProblem
+from steepest.fitting.linear.remarks import remark_on_penalty
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import LateFit, LiveFit
 from steepest.fitting.row_gradients import RowGradients
@@ -106,6 +107,7 @@ def _fit(problem: LinearProblem, found: Solution, late: LateTableFit, rows: Labe
     )
     fitted.row_gradients = RowGradients(problem, rows, view, data.check_intact)
     fitted.resumable = late
+    remark_on_penalty(problem, fitted)
     return fitted
 
 

@@ -152,8 +152,8 @@ class Coordinates:
 
 
 def coordinates(
-    X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0, names: Sequence[str] | None = None,
-    centred: bool = True,
+    X: Rows, weight: np.ndarray | None, rescale: str, ridge: float | np.ndarray = 0.0,
+    names: Sequence[str] | None = None, centred: bool = True,
 ) -> Coordinates:  # fmt: skip
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
@@ -170,7 +170,7 @@ def coordinates(
         Row weights.
     rescale : {"whiten", "scale", "none"}
         The kind of coordinates.
-    ridge : float
+    ridge : float or array of shape (columns,)
         ρ, the strength of an L2 penalty divided by the curvature of the loss.
     names : sequence of str or None
         The names of the columns, for messages.

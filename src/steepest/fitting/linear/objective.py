@@ -129,10 +129,12 @@ def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objectiv
     layout, user_penalty = rows.layout, served_penalty.compiled if served_penalty else None
     batched = layout.batches > 1
     loss = served.key if served else problem.loss
-    key = ("direct", loss, layout if batched else layout.block, served_penalty.key if served_penalty else None)
+    even = problem.scales is None
+    known_by = served_penalty.key if served_penalty else None
+    key = ("direct", loss, layout if batched else layout.block, known_by, even)
 
     def make() -> Compiled:
-        made = _compiled(user_penalty, layout)
+        made = _compiled(user_penalty, layout, even)
         made.loops["penalty"] = user_penalty
         return made
 
@@ -174,7 +176,8 @@ class Plain:
         return value / self.rows.mass + (float(precisely(penalty, x)) if penalty else 0.0)
 
 
-def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
+def _compiled(user_penalty: Compiled | None, layout: Layout, even: bool) -> Compiled:
+    """Return the compiled objective; `even` tells whether the penalty has one strength for all coefficients."""
     compiled = Compiled(lambda x, arrays: arrays["direct"].value_and_grad(x, user_penalty))
 
     def on_rows(x: Array, rows: Array, mass: Array, arrays: dict[str, PyTree]) -> tuple[Array, Array]:
@@ -197,7 +200,8 @@ def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
         ) -> tuple[Array, PyTree, Array]:
             """Go through the batches once; return the point, the memory and the last step size."""
             here = arrays["direct"]
-            if user_penalty is not None or here.kinks is not None or not sparse_epoch.serves(rules, here.glm):
+            alike = user_penalty is None and here.kinks is None and even
+            if not alike or not sparse_epoch.serves(rules, here.glm):
                 return by_gradients(rules, x, memory, number, arrays, sizes, first)
             size = sizes_of(layout, rules, number, sizes, first)
             order = order_of(layout, key_of(arrays, number))

@@ -10,8 +10,11 @@ import numpy as np
 from steepest.descent.ending import message
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.result import Fit
+from steepest.models.frame import column_deviations
 from steepest.models.losses.base import Loss
+from steepest.models.penalties import ridge_of
 from steepest.models.svm import SVM
+from steepest.printable import printable
 from steepest.trace import Certificate, Event, Outcome
 
 # Outcomes that the user chose. After these no linear program is solved, because the user does not want to wait.
@@ -23,11 +26,19 @@ UNDECIDED = (
 # The user is warned if the condition number of the columns exceeds this. At 1e8 the coefficients lose half of their
 # digits, and a Gram matrix loses all.
 ILL = 1e7
+# A penalty that shrinks a coefficient to less than half is warned of if it shrinks others by so much less, because
+# units then decide what is shrunk; or if it leaves hardly anything. Chosen, not measured.
+UNLIKE, EXTREME = 100.0, 100.0
+# The deviations of columns are taken from so many numbers at most.
+LOOKED_AT = 10**6
+# The most columns that are named.
+MOST_NAMED = 5
 
 
 def remark(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
     """Add events and sentences to a fit, and change the outcome if the answer is useless."""
     remark_on_columns(problem, fitted)
+    remark_on_penalty(problem, fitted)
     # Early stopping by validation keeps coefficients finite, so separable rows do no harm.
     if problem.is_convex and "validation" not in fitted.trace.columns:
         remark_on_optimum(problem, fitted)
@@ -55,6 +66,35 @@ def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
         detail = f"the columns are nearly dependent, with a condition number of {columns.condition:.1e}: {digits}"
         events.append(Event(0, "ill-conditioned", detail))
         fitted.message += f"; ill-conditioned: {detail}"
+
+
+def remark_on_penalty(problem: LinearSpec, fitted: Fit) -> None:
+    """Report columns in whose units an L2 penalty outweighs the rows."""
+    ridge = ridge_of(problem.user_penalty)
+    has_units = problem.scales is None and getattr(problem.model, "map", None) is None
+    if not (ridge and has_units and problem.is_convex):
+        return
+    X, weight = problem.X, problem.weight
+    step = -(-math.prod(X.shape) // LOOKED_AT)
+    deviation = column_deviations(X[::step], weight[::step])
+    varying = deviation > 0
+    if not varying.any():
+        return
+    # Along a column the rows have this curvature, and the penalty λ: of the coefficient is left 1 / (1 + pull).
+    pull = np.divide(ridge, problem.curvature * deviation**2, out=np.zeros(len(deviation)), where=varying)
+    heavy = (pull > 1) & ((pull > UNLIKE * pull[varying].min()) | (pull > EXTREME))
+    if not heavy.any():
+        return
+    names = [f"coef[{k}]" for k in range(len(deviation))] if problem.names is None else problem.names
+    found = [printable(names[int(k)]) for k in np.flatnonzero(heavy)]
+    more = len(found) - MOST_NAMED
+    shown = ", ".join(found[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    detail = (
+        f"the penalty outweighs the rows in the units of {shown}: of a column alone it leaves less than half of the "
+        f"coefficient, and about 1/{1 + float(pull.max()):.3g} at worst"
+    )
+    fitted.trace.stored_events.append(Event(0, "penalty", detail))
+    fitted.message += f"; {detail}: scales='standard' measures a penalty on standardised columns"
 
 
 def remark_on_optimum(problem: LinearSpec, fitted: Fit) -> None:

@@ -33,7 +33,7 @@ from steepest.fitting.objective import ArrangedRows
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
-from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of, split
+from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of, scales_of, split
 from steepest.printable import quoted
 from steepest.types import Array, Function, PyTree
 
@@ -100,8 +100,9 @@ class LinearSpec:
         at_mean = curvature(loss, float(np.average(y, weights=weight)))
         # A bound of the intercept is one of a coordinate only if no means are subtracted from the columns.
         centred = bounds is None or bool(np.isinf(bounds.low[-1]) and np.isinf(bounds.high[-1]))
-        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean, names, centred)
-        check_strength(kink_of(penalty) / chosen.scale, "L1", names)
+        scales = _checked_scales(penalty, X.shape[1])
+        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean * scales**2, names, centred)
+        check_strength(kink_of(penalty) * scales / chosen.scale, "L1", names)
         params = model.start(X, start)
         if bounds is not None:
             params = _inside(bounds, params, start is not None, parameter_names(names, 0) if names else None)
@@ -238,9 +239,22 @@ class LinearSpec:
         return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
 
     @property
+    def scales(self) -> np.ndarray | None:
+        """The scales by which the penalty multiplies coefficients, with 1 for columns of padding; None without any."""
+        scales = scales_of(self.user_penalty)
+        if scales is None:
+            return None
+        return np.pad(scales, (0, len(self.coordinates.scale) - len(scales)), constant_values=1.0)
+
+    @property
     def ridge(self) -> tuple[float, np.ndarray]:
-        """λ and T of the quadratic penalty λ/2 ‖T u‖², with a part of λ moved into T if squares of T might overflow."""
+        """λ and T of the quadratic penalty λ/2 ‖T u‖², with a part of λ moved into T if squares of T might overflow.
+
+        T maps u to the coefficients in the user's units, times the scales of the penalty if it has any.
+        """
         strength, transform = ridge_of(self.user_penalty), self.coordinates.transform
+        if (scales := self.scales) is not None:
+            transform = scales * transform if transform.ndim == 1 else scales[:, None] * transform
         if not np.any(np.abs(np.frexp(self.coordinates.scale)[1]) > ORDINARY):
             return strength, transform
         rest, root = split(strength)
@@ -255,7 +269,8 @@ class LinearSpec:
     @property
     def kinks(self) -> np.ndarray:
         """λⱼ, the strength of the penalty λⱼ |θⱼ| on each coordinate."""
-        each = np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
+        scales = self.scales
+        each = np.append(kink_of(self.user_penalty) * (1.0 if scales is None else scales) / self.coordinates.scale, 0.0)
         return np.repeat(each, self.outputs) if self.outputs else each
 
     @property
@@ -283,6 +298,19 @@ def _inside(bounds: Box, params: dict[str, Array], given: bool, names: Sequence[
         check_inside(bounds, flat, each)
     flat = np.clip(flat, bounds.low, bounds.high)
     return {"coef": flat[:-1], "intercept": flat[-1]}
+
+
+def _checked_scales(penalty: Function | None, columns: int) -> np.ndarray:
+    """Return the scales of a penalty, or a 1 that stands for all; raise if there is not one for each column."""
+    scales = scales_of(penalty)
+    if scales is None:
+        return np.ones(1)
+    if len(scales) != columns:
+        raise ValueError(
+            f"penalty={quoted(penalty)} has {len(scales):,} scales, and the model has {columns:,} columns: "
+            "give one for each"
+        )
+    return scales
 
 
 def padded_width(rows: int, columns: int, outputs: int) -> int:

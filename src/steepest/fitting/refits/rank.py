@@ -64,11 +64,11 @@ def loose(fit: Fit, rows: LabelledRows) -> list[str]:
     return [name for name, unknown in zip(names, is_loose, strict=True) if unknown]
 
 
-def rows_of(fit: Fit, rows: LabelledRows, free: np.ndarray) -> LinearRows:
-    """Return rows with the derivatives of a linear model's outputs by its free parameters."""
+def rows_of(fit: Fit, rows: LabelledRows, free: np.ndarray, scales: np.ndarray | None = None) -> LinearRows:
+    """Return rows with the derivatives of a linear model's outputs by its free parameters, and a penalty's scales."""
     assert isinstance(fit.model, Linear)
     y, weight = (np.asarray(part, dtype=float) for part in (rows.y, rows.weight))
-    return LinearRows(fit.model, fit.params, fit.model.shaped(rows.X, fit.params), y, weight, free)
+    return LinearRows(fit.model, fit.params, fit.model.shaped(rows.X, fit.params), y, weight, free, scales)
 
 
 def triangle_of(rows: LinearRows) -> np.ndarray:

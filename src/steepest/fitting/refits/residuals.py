@@ -13,7 +13,7 @@ from steepest.fitting.uncertainty.families import SQUARED
 from steepest.fitting.uncertainty.reasons import MOST_PARAMETERS
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Linear
-from steepest.models.penalties import L2
+from steepest.models.penalties import L2, ridge_of, scales_of
 
 # A row whose leverage is as near to 1 has it but for rounding.
 ALONE = 1e-10
@@ -47,7 +47,7 @@ def modified(setup: FitSetup, fit: Fit, residuals: np.ndarray) -> np.ndarray:
     penalty, model = setup.problem.user_penalty, setup.options.model
     size = free_of(fit).size
     if isinstance(model, Linear) and (penalty is None or isinstance(penalty, L2)) and size <= MOST_PARAMETERS:
-        left = 1 - leverages(fit, setup.rows, penalty.strength if penalty else 0.0)
+        left = 1 - leverages(fit, setup.rows, penalty)
         is_known = left > ALONE
         larger = residuals[is_known] / np.sqrt(left[is_known])
     else:
@@ -59,12 +59,12 @@ def modified(setup: FitSetup, fit: Fit, residuals: np.ndarray) -> np.ndarray:
     return np.asarray(larger - larger.mean())
 
 
-def leverages(fit: Fit, rows: LabelledRows, ridge: float) -> np.ndarray:
+def leverages(fit: Fit, rows: LabelledRows, l2: L2 | None) -> np.ndarray:
     """Return how much each prediction of a linear model with the squared loss follows the target of its row."""
-    derived = rows_of(fit, rows, free_of(fit))
+    derived = rows_of(fit, rows, free_of(fit), scales_of(l2))
     factor, _ = derived.ridge
-    # The objective is the mean square plus ridge/2 ‖coef‖².
-    penalty = np.sqrt(ridge * derived.weight.sum() / SQUARED.unit) * factor
+    # The objective is the mean square plus λ/2 ‖coef‖², or that of the scaled coefficients.
+    penalty = np.sqrt(ridge_of(l2) * derived.weight.sum() / SQUARED.unit) * factor
     inverse = Inverse.of_triangle(stacked(triangle_of(derived), np.diag(penalty)))
     parts = [block.weight * ((block.J @ inverse.root) ** 2).sum(axis=1) for block in derived.blocks()]
     return np.concatenate(parts)

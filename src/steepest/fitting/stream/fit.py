@@ -26,7 +26,7 @@ from steepest.fitting.stream.blocks import Block, Blocks
 from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.stream.solver import StreamSolver
 from steepest.models import Linear, losses
-from steepest.models.penalties import L2
+from steepest.models.penalties import L2, is_standard, scales_of
 from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
@@ -46,7 +46,7 @@ ENDLESS = 2**62
 @interruptible()
 def fit_blocks(
     model: ModelLike, X: Iterator[tuple[Array, ...]], start: PyTree, loss: str | Function | None,
-    penalty: Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
+    penalty: str | Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
     batch_size: int | None, dtype: DTypeLike | None, seconds: float | None, rng: Seed, callback: Callback | None,
     progress: bool | None, forget: Forget, need_all_rows: Mapping[str, object],
 ) -> Fit:  # fmt: skip
@@ -88,9 +88,13 @@ def fit_blocks(
         raise ValueError("the stream has no rows: give an iterator of (X, y) blocks that was not read before")
     params = model.start(first.X, start)
     point = np.append(params["coef"], params["intercept"])
-    learner: Learner = StreamLearner(
-        model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, random, point
-    )
+    scales = scales_of(penalty) if not is_standard(penalty) else None
+    if scales is not None and len(scales) != len(point) - 1:
+        raise ValueError(
+            f"penalty={quoted(penalty)} has {len(scales):,} scales, and the blocks have {len(point) - 1:,} columns: "
+            "give one for each"
+        )
+    learner: Learner = StreamLearner(model, cost, penalty, rescale, size or BATCH, random, point)
     learner = forgetting(learner, read_forget(forget))
     if start is None:
         learner.begin(first)

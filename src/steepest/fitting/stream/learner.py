@@ -22,6 +22,7 @@ from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.stream.blocks import Block
 from steepest.fitting.stream.moments import Moments
 from steepest.models import Linear, losses
+from steepest.models.penalties import L2, is_standard, ridge_of, scales_of
 from steepest.types import Array, Rows
 
 # The default number of rows in a batch. Chosen, not measured: fewer rows make more steps, with noisier gradients.
@@ -113,8 +114,8 @@ class StreamLearner:
 
     Attributes
     ----------
-    ridge : float
-        The strength of an L2 penalty.
+    penalty : L2 or None
+        The penalty; its scales "standard" are the standard deviations of the rows so far.
     how : str
         rescale= as the user gave it.
     size : int
@@ -133,7 +134,7 @@ class StreamLearner:
 
     model: Linear
     loss: losses.Loss
-    ridge: float
+    penalty: L2 | None
     how: str
     size: int
     rng: np.random.Generator | None
@@ -171,7 +172,21 @@ class StreamLearner:
 
     def value(self, block: Block, point: np.ndarray) -> float:
         """Return the mean loss of a block at a point, with the penalty."""
-        return self.cost(block, point) + self.ridge / 2 * float(point[:-1] @ point[:-1])
+        scaled = point[:-1] * self.scales
+        return self.cost(block, point) + self.ridge / 2 * float(scaled @ scaled)
+
+    @property
+    def ridge(self) -> float:
+        """The strength of the penalty."""
+        return ridge_of(self.penalty)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """The scales by which the penalty multiplies the coefficients."""
+        if is_standard(self.penalty):
+            return self.columns.scale if self.columns.rows else np.ones(1)
+        scales = scales_of(self.penalty)
+        return np.ones(1) if scales is None else scales
 
     def begin(self, block: Block) -> None:
         """Start with the intercept at the mean target of the first block, as its optimum is often far from 0."""
@@ -266,8 +281,10 @@ class StreamLearner:
         )
         with compiled_code():
             before_block = DogState(inward(self.point), inward(self.average), self.distance, self.squares, self.updates)
+            transform = coordinates.transform
+            transform = self.scales * transform if transform.ndim == 1 else self.scales[:, None] * transform
             batches = BlockBatches(
-                X, y, share, inward(self.start), coordinates.transform, self.ridge, self.memory, self.loss, self.size
+                X, y, share, inward(self.start), transform, self.ridge, self.memory, self.loss, self.size
             )
             after, t, slope = jax.device_get(
                 _learn_from(batches, DogState(*(jnp.asarray(a, float) for a in before_block)))
@@ -294,7 +311,7 @@ class StreamLearner:
         if self.how == "none":
             size = len(self.point) - 1
             return Coordinates(np.zeros(size), np.ones(size))
-        return self.columns.coordinates(self.ridge / self.loss.curvature(float(self.target.mean)))
+        return self.columns.coordinates(self.ridge / self.loss.curvature(float(self.target.mean)) * self.scales**2)
 
     def rows(self, X: Rows, order: np.ndarray, coordinates: Coordinates) -> Array:
         """Return the rows in an order and in these coordinates, padded to whole batches."""

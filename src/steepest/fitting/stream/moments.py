@@ -72,7 +72,7 @@ class Moments:
         spread = (np.diag(self.squares) if self.full else self.squares) / self.mass
         return np.where(spread > (8 * EPS * self.mean) ** 2, np.sqrt(spread), 1.0)
 
-    def coordinates(self, ridge: float) -> Coordinates:
+    def coordinates(self, ridge: float | np.ndarray) -> Coordinates:
         """Return coordinates in which the columns so far are centred, of unit variance, and uncorrelated if `full`.
 
         As in other fits, `ridge`, the strength of the penalty over the curvature of the loss, is added to the

@@ -19,7 +19,7 @@ from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearR
 from steepest.fitting.uncertainty.sums import Sandwich, Sums
 from steepest.models import Custom, Linear, Multinomial
 from steepest.models.losses import softmax
-from steepest.models.penalties import ridge_of
+from steepest.models.penalties import ridge_of, scales_of
 
 EPS = float(np.finfo(float).eps)
 # A step that moves the predictions by less than this share of the data may be a rounding error.
@@ -199,7 +199,8 @@ def _rows(fit: Fitted, basis: Basis, free: np.ndarray) -> DerivedRows:
     X = basis.X if learnt.all() else basis.X[np.flatnonzero(learnt)]
     y, weight = (np.asarray(part, dtype=float)[learnt] for part in (basis.y, basis.weight))
     if isinstance(model, Linear):
-        return LinearRows(model, fit.params, model.shaped(X, fit.params), y, weight, free)
+        scales = scales_of(basis.penalty)
+        return LinearRows(model, fit.params, model.shaped(X, fit.params), y, weight, free, scales)
     return FunctionRows(model, fit.params, X, y, weight, free, basis.slopes)
 
 

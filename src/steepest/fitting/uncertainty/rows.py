@@ -81,6 +81,8 @@ class LinearRows:
         The rows.
     free : array of bool
         Which parameters are free, flat: coefficients first.
+    scales : array of shape (columns,) or None
+        The scales by which the penalty multiplies the coefficients; None for the coefficients themselves.
     """
 
     model: Linear
@@ -89,6 +91,7 @@ class LinearRows:
     y: np.ndarray
     weight: np.ndarray
     free: np.ndarray
+    scales: np.ndarray | None = None
 
     precision = EPS
 
@@ -165,11 +168,12 @@ class LinearRows:
         unit = np.where(scale > 0, scale, 1.0)
         coef = np.asarray(self.params["coef"])
         last = np.zeros(int(self.has_intercept))
+        factor = (1.0 if self.scales is None else self.scales[self.used]) / unit
         if Q is None:
-            return np.append(1 / unit, last), np.append(coef[self.used] * unit, last)
+            return np.append(factor, last), np.append(coef[self.used] * unit, last)
         u = (Q.T @ coef).T * unit[:, None]
         outputs = Q.shape[1]
-        return np.append(np.repeat(1 / unit, outputs), np.zeros(outputs)), np.append(u.ravel(), np.zeros(outputs))
+        return np.append(np.repeat(factor, outputs), np.zeros(outputs)), np.append(u.ravel(), np.zeros(outputs))
 
     def _dense(self, whole: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield blocks of rows in double precision, with all columns if `whole`, else with the used ones."""

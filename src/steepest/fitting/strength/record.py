@@ -1,0 +1,161 @@
+"""The record of how the strength of a penalty was chosen: the curve of scores, and the choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.types import Json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from steepest.inspection.plots.fitted.strength import StrengthDisplay
+
+EXACT, APPROXIMATE, FOLDS = "exact leave-one-out", "approximate leave-one-out", "5 folds"
+
+
+@dataclass(frozen=True, eq=False)
+class StrengthPath:
+    """The losses on rows that a fit did not learn from, at several strengths of a penalty, and the strength chosen.
+
+    Attributes
+    ----------
+    strengths : array of shape (strengths,)
+        The strengths λ on standardised columns, the largest first. The last one is 0 where no penalty was tried, too.
+    scores : array of shape (strengths,)
+        The mean loss of rows left out, at each strength; infinite where no fit exists.
+    errors : array of shape (strengths,)
+        The standard errors of the scores.
+    paired : array of shape (strengths,)
+        The standard errors of the differences between each score and the least, from the same rows.
+    chosen : float
+        The strength that was chosen; 0 for no penalty.
+    method : str
+        How rows were left out.
+    rows, given : int
+        How many rows the strengths were compared on, and how many there were.
+    kind : {"l2", "l1"}
+        The penalty.
+    title : str
+        A title for pictures.
+    own : (float, float) or None
+        The least and the largest strength of the penalty chosen, in the units of the columns.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> random = np.random.default_rng(0)
+    >>> X = random.normal(size=(30, 20))
+    >>> fit = st.fit(st.models.Linear(), X, X[:, 0] + random.normal(size=30), penalty="auto")
+    >>> fit.path.chosen > 0, fit.path.method
+    (True, 'exact leave-one-out')
+    """
+
+    strengths: np.ndarray
+    scores: np.ndarray
+    errors: np.ndarray = field(repr=False)
+    paired: np.ndarray = field(repr=False)
+    chosen: float
+    method: str
+    rows: int
+    given: int
+    kind: str = "l2"
+    title: str = ""
+    own: tuple[float, float] | None = None
+
+    @property
+    def best(self) -> int:
+        """The place of the strength with the least score."""
+        return int(np.argmin(self.scores))
+
+    @property
+    def score(self) -> float:
+        """The score at the strength that was chosen."""
+        return float(self.scores[np.flatnonzero(self.strengths == self.chosen)[0]])
+
+    @property
+    def why(self) -> str:
+        """What was chosen and why, in one sentence."""
+        least, name = self.strengths[self.best], self.kind.upper()
+        by = f"{self.method}" + (f" on {self.rows:,} of {self.given:,} rows" if self.rows < self.given else "")
+        has_none = self.strengths[-1] == 0 and np.isfinite(self.scores[-1])
+        if not self.chosen:
+            if self.best == len(self.strengths) - 1:
+                return f"no penalty: by {by} every strength tried predicts rows left out no better"
+            return (
+                f"no penalty: by {by} its loss of {self.scores[-1]:.4g} is within one standard error "
+                f"({self.paired[-1]:.2g}) of the least, {self.scores[self.best]:.4g} at {name}({least:.3g}) on "
+                "standardised columns"
+            )
+        text = f"penalty {name}({self.chosen:.3g}) on standardised columns"
+        if self.own is not None:
+            least, most = (f"{strength:.3g}" for strength in self.own)
+            text += f" ({least if least == most else f'{least} to {most}'} in the units of the columns)"
+        text += f": by {by} its loss of {self.score:.4g} is the least"
+        if has_none:
+            more = self.scores[-1] - self.score
+            return f"{text}; without a penalty it is {self.scores[-1]:.4g}, {more:.2g} ± {self.paired[-1]:.2g} more"
+        rest = "no finite coefficients are best" if self.strengths[-1] == 0 else "the rows do not determine any"
+        return f"{text}, and without a penalty {rest}"
+
+    def plot(self, ax: Axes | None = None) -> StrengthDisplay:
+        """Draw the scores against the strength.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        StrengthDisplay
+            The display, with its numbers as attributes.
+        """
+        from steepest.inspection.plots.fitted.strength import StrengthDisplay
+
+        return StrengthDisplay.from_run(self).plot(ax)
+
+    def __str__(self) -> str:
+        head = f"  {'λ':>10}  {'loss':>12}  {'± error':>10}  {'above the least':>17}"
+        lines = [
+            f"  {strength:10.4g}  {score:12.6g}  {error:10.2g}  {score - self.scores[self.best]:8.2g} ± {paired:<6.2g}"
+            + (" (chosen)" if strength == self.chosen else "")
+            for strength, score, error, paired in zip(
+                self.strengths, self.scores, self.errors, self.paired, strict=True
+            )
+        ]
+        return "\n".join([self.why, head, *lines])
+
+    def to_json(self) -> Json:
+        """Return the record as JSON.
+
+        Returns
+        -------
+        dict
+            The entries by name, with lists in place of arrays.
+        """
+        return {
+            f.name: value.tolist() if isinstance(value := getattr(self, f.name), np.ndarray) else value
+            for f in fields(self)
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> StrengthPath:
+        """Return the record from JSON.
+
+        Parameters
+        ----------
+        record : dict
+            What `to_json` returned.
+
+        Returns
+        -------
+        StrengthPath
+            The record.
+        """
+        arrays = ("strengths", "scores", "errors", "paired")
+        values: dict[str, Any] = dict(record) | {"own": record["own"] and tuple(record["own"])}
+        return cls(**values | {name: np.array(values[name], float) for name in arrays})
