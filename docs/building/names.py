@@ -94,7 +94,7 @@ def public(home: str) -> list[str]:
     known = getattr(module, "NAMED", {}).values()
     here = {name: what for name, what in vars(module).items() if getattr(what, "__module__", "") == module.__name__}
     own = [name for name, what in here.items() if name[0] != "_" and (isinstance(what, type) or what in known)]
-    names = [name for name in getattr(module, "__all__", own) if name != "NAMED"]
+    names = [name for name in getattr(module, "__all__", own) if name not in ("NAMED", "SYNONYMS")]
     if home.rpartition(".")[2] not in RULES:
         return names
     # The source begins with the simplest.
