@@ -94,6 +94,8 @@ class TestNumbers:
         [
             (["12 km", "13 km", "8 mi"], "different units, km (2), mi (1)"),
             (["5 %", "6 %", "0.07"], "different units, % (2), none (1)"),
+            (["1.2k", "900", "3k"], "different units, k (2), none (1)"),
+            (["1.5 million", "900", "2 million"], "different units, million (2), none (1)"),
             (["5 mW", "6 MW", "7 mW"], "different units"),
             (["01234", "12345", "23456"], "'01234' begins with 0"),
             (["1st", "2nd", "3rd"], ""),
@@ -121,7 +123,11 @@ class TestNumbers:
             (["1,234", "0,500"], 1.234, ""),
             (["1,234", "1,234,567"], 1234, ""),
             (["1,234", "900", "5"], 1234, ""),
-            (["1,234", "1500", "5"], 1.234, ""),
+            (
+                ["1,234", "1500", "5"],
+                1.234,
+                "could be 1.234 or 1234, and is read as 1.234, as numbers above 999 have no",
+            ),
             (["1.234", "2.500"], 1.234, ""),
         ],
     )
@@ -148,6 +154,32 @@ class TestNumbers:
         assert "as is usual between semicolons" in spelling.notes["a"]
         encoded = learn_encoding(read_table({"a": [1.0, 2.0]})[0]).transform(table)
         assert encoded.X[:, 0].tolist() == [1.234, 2.5]
+
+    @pytest.mark.parametrize(
+        ("column", "first", "words"),
+        [
+            (["1.234", "12.345"], 1234, "could be 1234 or 1.234, and is read as 1234, as is usual between semicolons"),
+            (["0.234", "12.345"], 0.234, ""),
+            (["1.234", "12.3"], 1.234, ""),
+        ],
+    )
+    def test_points_between_semicolons(self, tmp_path, column, first, words):
+        (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{each};x\n" for each in column))
+        table, _ = read_table(tmp_path / "t.csv")
+        encoding = learn_encoding(table, spelling=learn_spelling(table))
+        assert encoding.transform(table).X[0, 0] == first
+        assert words in "".join(encoding.notes)
+        assert ("could be" in "".join(encoding.notes)) == bool(words)
+
+    @pytest.mark.parametrize(("mark", "name"), [(".", "point"), (",", "comma")])
+    def test_numbers_with_the_other_mark_are_refused(self, mark, name):
+        ours = ["1.5", "2.25", "1,000.5"]
+        encoding, _ = encode(ours if mark == "," else [swapped(each) for each in ours])
+        # Most of them are numbers with either mark, and the last shows which.
+        others = [*(f"{k}{mark}125" for k in range(1, 31)), f"2{mark}25"]
+        table = read_table({"c": others, "n": range(31)})[0]
+        with pytest.raises(TableError, match=f"^c: '2{mark}25' in row 31 has a decimal {name}, and the column is read"):
+            encoding.transform(table)
 
     def test_the_user_says_the_marks(self):
         assert numbers_of(["1,234", "2,500"], Marks.read(",", None, ()))[0].tolist() == [1.234, 2.5]
@@ -221,7 +253,9 @@ class TestDates:
 
     def test_years_of_two_digits(self):
         table = pa.table({"c": ["25/11/63", "25/11/05"]})
-        assert [each.year for each in learn_spelling(table)["c"].read(table["c"])[0].to_pylist()] == [1963, 2005]
+        spelling = learn_spelling(table)
+        assert [each.year for each in spelling["c"].read(table["c"])[0].to_pylist()] == [1963, 2005]
+        assert spelling.notes["c"].endswith("; years of two digits are from 1950 to 2049")
 
     def test_zones(self):
         texts = ["2020-01-05T10:00:00+02:00", "2020-01-05 10:00:00Z", "Jan 5, 2020 10:00 EST", "5/1/2020 10:00 -0330"]

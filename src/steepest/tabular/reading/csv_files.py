@@ -251,17 +251,26 @@ def _with_texts(
     free = {name: kind for name, kind in kinds.items() if name.strip() not in texts}
     whole = [name for name, kind in free.items() if zeros and pyarrow.types.is_integer(kind)]
     pointed = [name for name, kind in free.items() if pyarrow.types.is_floating(kind)]
-    if decimal == "." or not (pointed and (decimal == "," or any(map(_has_decimal_commas, table.columns)))):
+    told = decimal == "," or any(map(_has_decimal_commas, table.columns))
+    if decimal == "." or not (pointed and (told or delimiter == ";")):
         pointed = []
     if not whole and not pointed:
         return table
     written, _ = _parse(file, delimiter, [*whole, *pointed], [*whole, *pointed])
+    losing = {name for name in whole if _matches(written.column(name), LEADING_ZERO, compute.any)}
+    either = {name for name in pointed if _matches(written.column(name), POINTED, compute.all)}
+    if not told and len(either) < len(pointed):
+        # Semicolons alone suggest decimal commas, and the other columns have decimal points.
+        either = set()
     for name in written.column_names:
-        column = written.column(name)
-        fits = compute.match_substring_regex(column, LEADING_ZERO if name in whole else POINTED)
-        if (compute.any if name in whole else compute.all)(fits).as_py():
-            table = table.set_column(table.column_names.index(name), name, column)
+        if name in losing | either:
+            table = table.set_column(table.column_names.index(name), name, written.column(name))
     return table
+
+
+def _matches(column: pa.ChunkedArray, pattern: str, over: Callable[[pa.ChunkedArray], pa.BooleanScalar]) -> bool:
+    """Tell whether any or all of the texts of a column match a pattern."""
+    return bool(over(arrow().compute.match_substring_regex(column, pattern)).as_py())
 
 
 def _has_decimal_commas(column: pa.ChunkedArray) -> bool:

@@ -43,6 +43,11 @@ _NUMBER = re.compile(rf"""
     \s*(?P<unit>[%‰"″′°]|[{_MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}){{0,2}})?
     (?P<close>\))?
 """, re.VERBOSE)  # fmt: skip
+# Units that are factors: beside 1.2k, 900 is not 900k.
+_FACTORS = {
+    "%", "‰", "percent", "pct", "k", "mn", "mio", "mill", "million", "bn", "mrd", "billion", "trillion", "tsd",
+    "thousand", "hundred", "lakh", "lac", "crore",
+}  # fmt: skip
 # Letters after a number that are no unit: those of ordinal numbers, of times of day, and of codes such as 1a and 1b.
 _NO_UNIT = re.compile(r"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°$€£¥₹₽₩₺₪฿₫₴₦¢dghklmsCFKLMVW]", re.IGNORECASE)
 
@@ -80,6 +85,13 @@ def _unit(written: str) -> str:
     if len(unit) > 2 and unit.endswith("s") and not unit.endswith("ss"):
         unit = unit[:-1]
     return unit.lower() if len(unit) > 3 else unit
+
+
+def _is_factor(unit: str) -> bool:
+    """Tell whether a unit multiplies its number, as % and k do, so that a number without it is in another unit."""
+    first = unit.partition(" ")[0]
+    # A small m is a metre.
+    return first == "M" or first.lower() in _FACTORS
 
 
 @lru_cache
@@ -155,6 +167,8 @@ class WrittenNumber:
         words = Words.of(data)
         values = self.values(words)
         strays = np.isnan(values) & ~is_missing(words.texts, (*self.na, *self.strays))
+        if strays.any():
+            self._check_mark(words, values, strays)
         numbers = words.per_row(pyarrow.array(values, from_pandas=True))
         lost, present = (int(words.counts[chosen].sum()) for chosen in (strays, strays | ~np.isnan(values)))
         if lost > (1 - SHARE) * present:
@@ -164,6 +178,18 @@ class WrittenNumber:
             raise TableError(f"{what} is not a number{unit}: correct it, or leave it empty")
         note = f"{self.column}: no numbers{f' in {self.unit}' * bool(self.unit)}, so missing: {words.listed(strays)}"
         return self._without(numbers), note if lost else ""
+
+    def _check_mark(self, words: Words, values: np.ndarray, strays: np.ndarray) -> None:
+        """Refuse numbers with the other decimal mark: beside 2.25 with commas for decimals, 1.125 is not 1125."""
+        decimal, thousands = Marks("." if self.decimal == "," else ",").conventions[0]
+        others = replace(self, decimal=decimal, thousands=thousands).values(words)
+        theirs, mine = strays & ~np.isnan(others), ~np.isnan(values) & np.isnan(others)
+        if words.counts[theirs].sum() > words.counts[mine].sum():
+            row = int(np.argmax(np.append(theirs, False)[words.codes]))
+            what = f"{self.column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
+            marks = {".": "point", ",": "comma"}
+            ours = f"the column is read with the decimal {marks[self.decimal]}"
+            raise TableError(f"{what} has a decimal {marks[decimal]}, and {ours}: write its numbers so")
 
     def _without(self, numbers: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return numbers with null in place of those that mean a missing value, such as -999."""
@@ -184,7 +210,7 @@ class WrittenNumber:
 
     def _accepts(self, shape: _Shape) -> bool:
         # A share without a sign may be a share of 1, but a length without a unit is in that of the others.
-        same = shape.unit == self.unit or (shape.unit == "" and self.unit not in ("%", "‰"))
+        same = shape.unit == self.unit or (shape.unit == "" and not _is_factor(self.unit))
         return same and _pattern(self.decimal, self.thousands).fullmatch(shape.digits) is not None
 
     def _parsed(self, shape: _Shape, texts: pa.Array) -> np.ndarray:
@@ -305,9 +331,14 @@ def learn_number(
     rows = [int(words.counts[~np.isnan(each.values(words)) & ~missing].sum()) for each in tried]
     best, doubt, clear = max(range(len(tried)), key=rows.__getitem__), "", ""
     if len(tried) > 1:
-        clear = tried[best].decimal if min(rows) < max(rows) else _told_by_whole_numbers(groups)
+        by_rows = min(rows) < max(rows)
+        clear = tried[best].decimal if by_rows else _told_by_whole_numbers(groups)
         best = next((k for k, each in enumerate(tried) if each.decimal == (clear or usual)), best)
-        doubt = "" if clear else _doubt(words, tried[best], tried[1 - best], why if usual else "")
+        if not clear:
+            doubt = _doubt(words, tried[best], tried[1 - best], why if usual else "")
+        elif clear == "," and not by_rows:
+            # Some of the numbers may have been written without the mark between thousands.
+            doubt = _doubt(words, tried[best], tried[1 - best], "as numbers above 999 have no comma")
     if rows[best] < needed:
         return LearntNumber(None)
     chosen = tried[best]
@@ -347,7 +378,7 @@ def _unit_of(
     units = {unit: count for unit, count in sorted(rows.items(), key=lambda pair: -pair[1]) if unit}
     if len(units) == 1:
         unit = next(iter(units))
-        if unit not in ("%", "‰") or "" not in rows or rows[unit] >= needed:
+        if not _is_factor(unit) or "" not in rows or rows[unit] >= needed:
             return unit, {}
         return unit, rows
     shown = dict(list(units.items())[:MOST_UNITS])
