@@ -218,7 +218,7 @@ def fit_table(
         target=target,
         classes=classes,
         loss=cost,
-        score=None if unseen is None else score_of(unseen, rows.y, cost, classes),
+        score=None if unseen is None else score_of(unseen, rows.y, cost, classes, fitted.success),
         notes=[*ready.notes, f"fitted: {described(model, cost, penalty)}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,
