@@ -216,7 +216,7 @@ def fit(
 def predict(folder: str, file: str, out: str | None, max_bytes: float | None) -> int:
     """Predict each row of FILE with the fit that is saved in FOLDER."""
     from steepest.loading import load
-    from steepest.tabular.reading.arrow import TableError
+    from steepest.tabular.reading.arrow import TableError, counted
     from steepest.tabular.result import TableFit
 
     path = check_file(out, "--out", [Path(file), *Path(folder).glob("*")]) if out is not None else None
@@ -235,7 +235,7 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         _print_predictions(fitted, outputs)
         return 0
     fitted.write(path, outputs)
-    say(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
+    say(f"wrote {counted(len(outputs), 'prediction')} of {fitted.target} to {path}")
     return 0
 
 

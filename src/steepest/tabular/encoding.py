@@ -365,7 +365,7 @@ def _selected(
     dropped = list(drop)
     for name in [*selected, *dropped, *([] if target is None else [target])]:
         if name not in names:
-            raise TableError(f"there is no column {quoted(name)}: {nearest(name, names)}")
+            raise TableError(f"there is no column {quoted(name)}: {nearest(str(name), names)}")
     if twice := next((name for name in selected if selected.count(name) > 1), ""):
         raise TableError(f"the feature {quoted(twice)} is given twice: give it once")
     if features is not None and target in selected:

@@ -169,6 +169,8 @@ def fit_table(
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={quoted(held_out)}: give the fraction of rows to hold out, such as 0.2; 0 for none")
+    if isinstance(max_categories, bool) or not isinstance(max_categories, numbers.Integral) or max_categories < 0:
+        raise ValueError(f"max_categories={quoted(max_categories)}: give a whole number of texts, such as 50")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
     check_callback(callback)
