@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from steepest.tabular.encoding import Encoding, learn_encoding
+from steepest.tabular.fit import fit_table
 from steepest.tabular.prepare import prepare
 from steepest.tabular.reading.arrow import TableError
 from steepest.tabular.reading.files import read_table
@@ -180,6 +181,14 @@ class TestNumbers:
         table = read_table({"c": others, "n": range(31)})[0]
         with pytest.raises(TableError, match=f"^c: '2{mark}25' in row 31 has a decimal {name}, and the column is read"):
             encoding.transform(table)
+
+    def test_texts_that_are_no_numbers_are_warned_of_in_predictions(self):
+        x = np.arange(20.0)
+        rows = {"x": [*map(str, x[:18]), "5 mi", "6"], "z": [*x[:19], 1.0]}
+        for learnt in ({"x": [f"{k} km" for k in x], "z": x**2}, {"x": x, "z": x**2}):
+            fitted = fit_table({**learnt, "y": x**2 + x}, "y")
+            with pytest.warns(RuntimeWarning, match=r"x: no numbers.*so missing: '5 mi' \(1\)"):
+                fitted.predict(rows)
 
     def test_the_user_says_the_marks(self):
         assert numbers_of(["1,234", "2,500"], Marks.read(",", None, ()))[0].tolist() == [1.234, 2.5]
@@ -360,6 +369,11 @@ class TestTarget:
         assert (answer.task, answer.y.tolist()) == ("regression", [28000, 31500, 9750])
         assert answer.kept.tolist() == [True, True, True, False]
         assert "such as '28,000' as 28000" in answer.notes[1]
+
+    def test_a_missing_value_beside_two_numbers_is_no_class(self):
+        answer = learn_target(read_table({"y": ["1", "0", "?", "1", "0", "n/a"], "x": [1, 2, 3, 4, 5, 6]})[0], "y")
+        assert (answer.classes, answer.y.tolist()) == (("0", "1"), [1, 0, 1, 0])
+        assert answer.notes[1] == "y: missing: '?' (1), 'n/a' (1)"
 
     def test_labels_stay_as_they_are(self):
         table = read_table({"y": ["1", "2", "1", " 2"], "z": ["1", "2", "3", "1"]})[0]

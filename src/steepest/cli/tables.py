@@ -225,11 +225,11 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes, unseen = fitted.outputs(file, max_bytes)
+    outputs, notes, doubts = fitted.outputs(file, max_bytes)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)
-    for note in unseen:
+    for note in doubts:
         say(f"warning: {note}", err=True)
     if path is None:
         _print_predictions(fitted, outputs)
