@@ -113,6 +113,15 @@ class TestNumbers:
         assert all(name.startswith("c=") for name in encoding.names[:-1])
         assert words in encoding.notes[0]
 
+    def test_identifiers_with_more_digits_than_a_number_holds(self, tmp_path):
+        ids = [12345678901234567000 + k % 3 for k in range(12)]
+        (tmp_path / "t.csv").write_text("id,big,y\n" + "".join(f"{each},{each}.5,{k}\n" for k, each in enumerate(ids)))
+        table, _ = read_table(tmp_path / "t.csv")
+        encoding = learn_encoding(table, "y", spelling=learn_spelling(table))
+        assert encoding.names[:2] == ("id=12345678901234567001", "id=12345678901234567002")
+        assert "id: each has 20 digits, more than a number holds, so its texts are identifiers" in encoding.notes[0]
+        assert table["big"].type == pa.float64()
+
     def test_categories_made_on_purpose_stay(self):
         frame = pd.DataFrame({"c": pd.Categorical(["1", "2", "3"] * 2 + ["1"]), "n": [1, 2, 3, 5, 1, 2, 3]})
         assert learn_encoding(read_table(frame)[0]).names == ("c=2", "c=3", "n")

@@ -161,7 +161,8 @@ class TablePredictor(HoldsFit):
         notes : list of str
             Sentences on what was read, and on values that were filled in.
         doubts : list of str
-            Sentences on texts that the training rows lack, and on those that are missing as they are no numbers or dates.
+            Sentences on texts that the training rows lack, and on those that are missing, as they are no numbers or
+            dates.
         """
         read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
         encoded = self.encoding.transform(read)

@@ -24,6 +24,7 @@ from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, Lim
 from steepest.tabular.reading.columns import DECIMAL_HINT
 from steepest.tabular.reading.dialect import FALLBACK, LINES, NAMES, SEPARATORS, encoding_of, separator_of
 from steepest.tabular.reading.text_streams import between_tabs, transcoded
+from steepest.tabular.reading.written.numbers import MOST_DIGITS
 from steepest.writing import new_file
 
 if TYPE_CHECKING:
@@ -251,13 +252,16 @@ def _with_texts(
     free = {name: kind for name, kind in kinds.items() if name.strip() not in texts}
     whole = [name for name, kind in free.items() if zeros and pyarrow.types.is_integer(kind)]
     pointed = [name for name, kind in free.items() if pyarrow.types.is_floating(kind)]
+    long = [name for name in pointed if (compute.min(table.column(name)).as_py() or 0) >= 10**MOST_DIGITS]
     told = decimal == "," or any(map(_has_decimal_commas, table.columns))
     if decimal == "." or not (pointed and (told or delimiter == ";")):
         pointed = []
-    if not whole and not pointed:
+    chosen = list(dict.fromkeys([*whole, *pointed, *long]))
+    if not chosen:
         return table
-    written, _ = _parse(file, delimiter, [*whole, *pointed], [*whole, *pointed])
+    written, _ = _parse(file, delimiter, chosen, chosen)
     losing = {name for name in whole if _matches(written.column(name), LEADING_ZERO, compute.any)}
+    losing |= {name for name in long if _matches(written.column(name), r"^\s*\d+\s*$", compute.all)}
     either = {name for name in pointed if _matches(written.column(name), POINTED, compute.all)}
     if not told and len(either) < len(pointed):
         # Semicolons alone suggest decimal commas, and the other columns have decimal points.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHARE = 0.9
 # The most texts without a number that a format remembers, as each is saved. Chosen, not measured.
 MOST_STRAYS = 50
+# Whole numbers with more digits than 64 bits hold; if all have as many, they count or measure nothing.
+MOST_DIGITS = 18
 # The most units that a note lists.
 MOST_UNITS = 5
 
@@ -321,8 +323,8 @@ def learn_number(
     groups = list(_numeric(words))
     if sum(words.counts[indices].sum() for _, indices, _ in groups) < needed:
         return LearntNumber(None)
-    if example := _identifier(groups):
-        return LearntNumber(None, f"{column}: {example!r} begins with 0, so its texts are identifiers, not numbers")
+    if reason := _identifier(groups):
+        return LearntNumber(None, f"{column}: {reason}, so its texts are identifiers, not numbers")
     unit, others = _unit_of(groups, words.counts, needed)
     if others:
         which = ", ".join(f"{one or 'none'} ({rows:,})" for one, rows in others.items())
@@ -357,12 +359,14 @@ def _rows_of_numbers(words: Words, marks: Marks) -> float:
 
 
 def _identifier(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) -> str:
-    """Return the first text of digits alone that begins with 0, such as 01234; "" if there is none."""
+    """Return why texts of digits alone are identifiers: they begin with 0, or have too many digits; "" if neither."""
+    if len(groups) == 1 and set(groups[0][0].digits) == {"0"} and (size := len(groups[0][0].digits)) > MOST_DIGITS:
+        return f"each has {size} digits, more than a number holds"
     for shape, _, texts in groups:
         if len(shape.digits) > 1 and set(shape.digits) == {"0"} and not shape.unit and not shape.negative:
             zeros = _begins_with_zero(texts)
             if zeros.any():
-                return texts[int(np.argmax(zeros))].as_py()
+                return f"{texts[int(np.argmax(zeros))].as_py()!r} begins with 0"
     return ""
 
 
