@@ -194,6 +194,8 @@ class TestFit:
         code, out, _ = run("predict", "kept/here", "t.csv", "--out", "new.csv")
         assert code == 0
         assert "wrote 8 predictions of height to new.csv" in out
+        Path("one.csv").write_text("age,colour\n5,red\n")
+        assert "wrote 1 prediction of height" in run("predict", "kept/here", "one.csv", "--out", "1.csv")[1]
         with Path("new.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert [row["row"] for row in rows] == [str(k) for k in range(1, 9)]

@@ -67,6 +67,13 @@ class TestClasses:
         assert "row 15 of the table, with 98 % of the loss" in words
 
 
+def test_a_fit_that_has_not_converged_is_told_from_one_on_too_few_rows():
+    x = np.arange(40.0)
+    fitted = st.fit_table({"x": x, "y": 3 * x + np.sin(x)}, "y", epochs=0)
+    assert not fitted.success
+    assert str(fitted).split("\n")[0].endswith("likely reason: the fit has not converged")
+
+
 def test_the_first_line_of_a_fit_says_so():
     rng = np.random.default_rng(0)
     table = {f"x{k}": rng.standard_normal(40) for k in range(30)} | {"y": rng.standard_normal(40)}

@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -180,6 +181,15 @@ class TestOtherFiles:
         file = write(tmp_path, '{"a": 1, "b": 2.0}\n{"a": "n/a"}\n{"b": 3, "c": "x"}\n', "t.jsonl")
         assert read_table(file)[0].to_pydict() == {"a": ["1", "n/a", None], "b": [2, None, 3], "c": [None, None, "x"]}
 
+    @pytest.mark.parametrize(
+        ("line", "words"), [('{"a": 3', "is not valid JSON (Expecting"), ("[3]", "holds no record")]
+    )
+    def test_a_line_without_a_record_is_named(self, tmp_path, line, words):
+        # A line separator inside a text ends no line.
+        file = write(tmp_path, f'{{"a": "1\u2028"}}\n\n{{"a": "2"}}\n{line}\n', "t.jsonl")
+        with pytest.raises(TableError, match=re.escape(f"line 4 of t.jsonl {words}")):
+            read_table(file)
+
     def test_feather(self, tmp_path):
         self.frame.to_feather(tmp_path / "t.feather")
         self.check(tmp_path / "t.feather")
@@ -204,7 +214,7 @@ class TestOtherFiles:
         [
             ("t.json", "[1, 2]", "t.json holds no table"),
             ("t.json", "{", "t.json is not valid JSON"),
-            ("t.jsonl", '{"a": 1}\n{"a"', "t.jsonl is not valid JSON"),
+            ("t.jsonl", '{"a": 1}\n{"a"', "line 2 of t.jsonl is not valid JSON"),
             ("t.json", '[{"a": 1}, {"a": [2]}]', "a: its values can't be read as one column"),
             ("t.xlsx", "a,b", "t.xlsx is damaged"),
             ("t.feather", "a,b", "not a valid Feather file"),
@@ -239,6 +249,9 @@ class TestRefusals:
         lines = ["a,b", *(f"{i},{i}" for i in range(400_000))]
         lines[300_000] = "1,2,3"
         assert "line 300,001 of t.csv has 3 fields" in refusal(write(tmp_path, "\n".join(lines)))
+
+    def test_a_name_that_is_used_twice_in_a_frame(self):
+        assert "more than one column named 'a': rename" in refusal(pd.DataFrame([[1, 2, 3]], columns=["a", "a", "b"]))
 
     def test_names_of_files(self, tmp_path):
         write(tmp_path, PLAIN)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from steepest.tabular.encoding import Encoding, learn_encoding
+from steepest.tabular.fit import fit_table
 from steepest.tabular.prepare import prepare
 from steepest.tabular.reading.arrow import TableError
 from steepest.tabular.reading.files import read_table
@@ -94,6 +95,8 @@ class TestNumbers:
         [
             (["12 km", "13 km", "8 mi"], "different units, km (2), mi (1)"),
             (["5 %", "6 %", "0.07"], "different units, % (2), none (1)"),
+            (["1.2k", "900", "3k"], "different units, k (2), none (1)"),
+            (["1.5 million", "900", "2 million"], "different units, million (2), none (1)"),
             (["5 mW", "6 MW", "7 mW"], "different units"),
             (["01234", "12345", "23456"], "'01234' begins with 0"),
             (["1st", "2nd", "3rd"], ""),
@@ -110,6 +113,15 @@ class TestNumbers:
         assert all(name.startswith("c=") for name in encoding.names[:-1])
         assert words in encoding.notes[0]
 
+    def test_identifiers_with_more_digits_than_a_number_holds(self, tmp_path):
+        ids = [12345678901234567000 + k % 3 for k in range(12)]
+        (tmp_path / "t.csv").write_text("id,big,y\n" + "".join(f"{each},{each}.5,{k}\n" for k, each in enumerate(ids)))
+        table, _ = read_table(tmp_path / "t.csv")
+        encoding = learn_encoding(table, "y", spelling=learn_spelling(table))
+        assert encoding.names[:2] == ("id=12345678901234567001", "id=12345678901234567002")
+        assert "id: each has 20 digits, more than a number holds, so its texts are identifiers" in encoding.notes[0]
+        assert table["big"].type == pa.float64()
+
     def test_categories_made_on_purpose_stay(self):
         frame = pd.DataFrame({"c": pd.Categorical(["1", "2", "3"] * 2 + ["1"]), "n": [1, 2, 3, 5, 1, 2, 3]})
         assert learn_encoding(read_table(frame)[0]).names == ("c=2", "c=3", "n")
@@ -121,7 +133,11 @@ class TestNumbers:
             (["1,234", "0,500"], 1.234, ""),
             (["1,234", "1,234,567"], 1234, ""),
             (["1,234", "900", "5"], 1234, ""),
-            (["1,234", "1500", "5"], 1.234, ""),
+            (
+                ["1,234", "1500", "5"],
+                1.234,
+                "could be 1.234 or 1234, and is read as 1.234, as numbers above 999 have no",
+            ),
             (["1.234", "2.500"], 1.234, ""),
         ],
     )
@@ -148,6 +164,40 @@ class TestNumbers:
         assert "as is usual between semicolons" in spelling.notes["a"]
         encoded = learn_encoding(read_table({"a": [1.0, 2.0]})[0]).transform(table)
         assert encoded.X[:, 0].tolist() == [1.234, 2.5]
+
+    @pytest.mark.parametrize(
+        ("column", "first", "words"),
+        [
+            (["1.234", "12.345"], 1234, "could be 1234 or 1.234, and is read as 1234, as is usual between semicolons"),
+            (["0.234", "12.345"], 0.234, ""),
+            (["1.234", "12.3"], 1.234, ""),
+        ],
+    )
+    def test_points_between_semicolons(self, tmp_path, column, first, words):
+        (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{each};x\n" for each in column))
+        table, _ = read_table(tmp_path / "t.csv")
+        encoding = learn_encoding(table, spelling=learn_spelling(table))
+        assert encoding.transform(table).X[0, 0] == first
+        assert words in "".join(encoding.notes)
+        assert ("could be" in "".join(encoding.notes)) == bool(words)
+
+    @pytest.mark.parametrize(("mark", "name"), [(".", "point"), (",", "comma")])
+    def test_numbers_with_the_other_mark_are_refused(self, mark, name):
+        ours = ["1.5", "2.25", "1,000.5"]
+        encoding, _ = encode(ours if mark == "," else [swapped(each) for each in ours])
+        # Most of them are numbers with either mark, and the last shows which.
+        others = [*(f"{k}{mark}125" for k in range(1, 31)), f"2{mark}25"]
+        table = read_table({"c": others, "n": range(31)})[0]
+        with pytest.raises(TableError, match=f"^c: '2{mark}25' in row 31 has a decimal {name}, and the column is read"):
+            encoding.transform(table)
+
+    def test_texts_that_are_no_numbers_are_warned_of_in_predictions(self):
+        x = np.arange(20.0)
+        rows = {"x": [*map(str, x[:18]), "5 mi", "6"], "z": [*x[:19], 1.0]}
+        for learnt in ({"x": [f"{k} km" for k in x], "z": x**2}, {"x": x, "z": x**2}):
+            fitted = fit_table({**learnt, "y": x**2 + x}, "y")
+            with pytest.warns(RuntimeWarning, match=r"x: no numbers.*so missing: '5 mi' \(1\)"):
+                fitted.predict(rows)
 
     def test_the_user_says_the_marks(self):
         assert numbers_of(["1,234", "2,500"], Marks.read(",", None, ()))[0].tolist() == [1.234, 2.5]
@@ -221,7 +271,9 @@ class TestDates:
 
     def test_years_of_two_digits(self):
         table = pa.table({"c": ["25/11/63", "25/11/05"]})
-        assert [each.year for each in learn_spelling(table)["c"].read(table["c"])[0].to_pylist()] == [1963, 2005]
+        spelling = learn_spelling(table)
+        assert [each.year for each in spelling["c"].read(table["c"])[0].to_pylist()] == [1963, 2005]
+        assert spelling.notes["c"].endswith("; years of two digits are from 1950 to 2049")
 
     def test_zones(self):
         texts = ["2020-01-05T10:00:00+02:00", "2020-01-05 10:00:00Z", "Jan 5, 2020 10:00 EST", "5/1/2020 10:00 -0330"]
@@ -326,6 +378,11 @@ class TestTarget:
         assert (answer.task, answer.y.tolist()) == ("regression", [28000, 31500, 9750])
         assert answer.kept.tolist() == [True, True, True, False]
         assert "such as '28,000' as 28000" in answer.notes[1]
+
+    def test_a_missing_value_beside_two_numbers_is_no_class(self):
+        answer = learn_target(read_table({"y": ["1", "0", "?", "1", "0", "n/a"], "x": [1, 2, 3, 4, 5, 6]})[0], "y")
+        assert (answer.classes, answer.y.tolist()) == (("0", "1"), [1, 0, 1, 0])
+        assert answer.notes[1] == "y: missing: '?' (1), 'n/a' (1)"
 
     def test_labels_stay_as_they_are(self):
         table = read_table({"y": ["1", "2", "1", " 2"], "z": ["1", "2", "3", "1"]})[0]

@@ -219,7 +219,7 @@ def fit(
 def predict(folder: str, file: str, out: str | None, max_bytes: float | None) -> int:
     """Predict each row of FILE with the fit that is saved in FOLDER."""
     from steepest.loading import load
-    from steepest.tabular.reading.arrow import TableError
+    from steepest.tabular.reading.arrow import TableError, counted
     from steepest.tabular.result import TableFit
 
     path = check_file(out, "--out", [Path(file), *Path(folder).glob("*")]) if out is not None else None
@@ -228,17 +228,17 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes, unseen = fitted.outputs(file, max_bytes)
+    outputs, notes, doubts = fitted.outputs(file, max_bytes)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)
-    for note in unseen:
+    for note in doubts:
         say(f"warning: {note}", err=True)
     if path is None:
         _print_predictions(fitted, outputs)
         return 0
     fitted.write(path, outputs)
-    say(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
+    say(f"wrote {counted(len(outputs), 'prediction')} of {fitted.target} to {path}")
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -45,12 +45,15 @@ class Encoded:
         Sentences about values that were filled in or dropped.
     unseen : tuple of str
         Sentences about texts that the training rows lack.
+    strays : tuple of str
+        Sentences about texts that are no numbers or dates where the training rows have them, and so are missing.
     """
 
     X: np.ndarray
     kept: np.ndarray
     notes: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,10 +172,11 @@ class Encoding:
         names = set(table.column_names)
         if absent := [part.column for part in self.parts if names.isdisjoint((part.column, part.column.strip()))]:
             raise TableError(_absent(absent, table.column_names))
-        spelling, data, read = self.spelling, {}, []
+        spelling, data, read, strays = self.spelling, {}, list[str](), list[str]()
         for part in self.parts:
-            data[part.column], note = _read(part, table, spelling.get(part.column))
+            data[part.column], note, stray = _read(part, table, spelling.get(part.column))
             read.append(note)
+            strays.append(stray)
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
@@ -185,7 +189,7 @@ class Encoding:
                 training = answers.training & kept
                 X[training[kept], start:stop] = part.out_of_fold(data[part.column], training, answers)
             start = stop
-        return Encoded(X, kept, tuple(filter(None, notes)), tuple(filter(None, unseen)))
+        return Encoded(X, kept, *(tuple(filter(None, each)) for each in (notes, unseen, strays)))
 
     def to_dict(self) -> dict[str, Json]:
         """Return the encoding as a dict that JSON can hold with every digit.
@@ -224,25 +228,29 @@ def _from_stored(record: Mapping[str, Json], kinds: Mapping[str, type[T]]) -> T:
     return checked({key: value for key, value in record.items() if key != "kind"}, kinds[record["kind"]])
 
 
-def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.ChunkedArray, str]:
-    """Return a column as it was learned to read it, and a note or ""."""
+def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.ChunkedArray, str, str]:
+    """Return a column as it was learned to read it, a note on how, and one on texts that are missing so; or ""."""
     data = column_of(table, part.column)
     if written is not None:
-        return written.read(data)
+        read, stray = written.read(data)
+        return read, "", stray
     # The numbers and dates of the fit were no texts, so they said nothing of how texts are written.
     if isinstance(part, Number) and is_text(data.type):
         words = Words.of(data)
         # A text such as 1.234 would have been a decimal number in the rows of the fit.
         usual = usual_mark(table) if has_comma(words) else ("", "")
         found = learn_number(part.column, words, Marks(), *usual)
-        if found.format is None or found.format.unit:
-            return WrittenNumber(part.column).read(data)
-        return found.format.read(data)[0], found.note
+        written, note = found.format, found.note
+        if written is None or written.unit:
+            written, note = WrittenNumber(part.column), ""
+        read, stray = replace(written, strays=()).read(data)
+        return read, note, stray
     if isinstance(part, Moment) and is_text(data.type):
         when, note = learn_date(part.column, Words.of(data), Marks())
         if when is not None and part.family == ("instant" if when.zoned else "date"):
-            return when.read(data)[0], note
-    return data, ""
+            read, stray = replace(when, strays=()).read(data)
+            return read, note, stray
+    return data, "", ""
 
 
 def learn_encoding(
@@ -365,7 +373,7 @@ def _selected(
     dropped = list(drop)
     for name in [*selected, *dropped, *([] if target is None else [target])]:
         if name not in names:
-            raise TableError(f"there is no column {quoted(name)}: {nearest(name, names)}")
+            raise TableError(f"there is no column {quoted(name)}: {nearest(str(name), names)}")
     if twice := next((name for name in selected if selected.count(name) > 1), ""):
         raise TableError(f"the feature {quoted(twice)} is given twice: give it once")
     if features is not None and target in selected:

@@ -174,6 +174,8 @@ def fit_table(
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={quoted(held_out)}: give the fraction of rows to hold out, such as 0.2; 0 for none")
+    if isinstance(max_categories, bool) or not isinstance(max_categories, numbers.Integral) or max_categories < 0:
+        raise ValueError(f"max_categories={quoted(max_categories)}: give a whole number of texts, such as 50")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
     check_callback(callback)
@@ -230,7 +232,7 @@ def fit_table(
         target=target,
         classes=classes,
         loss=cost,
-        score=None if unseen is None else score_of(unseen, rows.y, cost, classes),
+        score=None if unseen is None else score_of(unseen, rows.y, cost, classes, fitted.success),
         notes=[*ready.notes, f"fitted: {described(model, cost, chosen(fitted, penalty))}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,

@@ -127,18 +127,19 @@ class TablePredictor(HoldsFit):
         Warns
         -----
         RuntimeWarning
-            If rows have texts that the training rows lack, with their count and what they are treated as.
+            If rows have texts that the training rows lack, with their count and what they are treated as; or texts that
+            are missing as they are no numbers or dates, with their count.
         """
         if interval is not None or level is not None:
             read, _ = read_table(X, texts=self.encoding.spelling)
             encoded = self.encoding.transform(read)
-            _warn(encoded.unseen)
+            _warn([*encoded.strays, *encoded.unseen])
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
             ends = np.full((read.num_rows, 3), np.nan)
             ends[encoded.kept] = np.asarray(found)
             return replace(found, prediction=ends[:, 0], low=ends[:, 1], high=ends[:, 2])
-        outputs, _, unseen = self.outputs(X)
-        _warn(unseen)
+        outputs, _, doubts = self.outputs(X)
+        _warn(doubts)
         return self.labels(outputs)
 
     @np.errstate(all="ignore")
@@ -159,15 +160,20 @@ class TablePredictor(HoldsFit):
             a support vector machine, a score that is above 0 for the second. For more classes one column for each.
         notes : list of str
             Sentences on what was read, and on values that were filled in.
-        unseen : list of str
-            Sentences on texts that the training rows lack.
+        doubts : list of str
+            Sentences on texts that the training rows lack, and on those that are missing, as they are no numbers or
+            dates.
         """
         read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
         outputs[encoded.kept] = found
-        return outputs, [*map(printable, [*notes, *encoded.notes])], [*map(printable, encoded.unseen)]
+        return (
+            outputs,
+            [*map(printable, [*notes, *encoded.notes])],
+            [*map(printable, [*encoded.strays, *encoded.unseen])],
+        )
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predictions for outputs of the model: the outputs of a regression, else the most likely classes.
@@ -220,7 +226,7 @@ class TablePredictor(HoldsFit):
         return np.array(self.classes, dtype=object)[indices]
 
 
-def _warn(unseen: Sequence[str]) -> None:
-    if unseen:
+def _warn(doubts: Sequence[str]) -> None:
+    if doubts:
         # Level 3 is the caller of `predict`.
-        warnings.warn("; ".join(map(printable, unseen)), RuntimeWarning, stacklevel=3)
+        warnings.warn("; ".join(map(printable, doubts)), RuntimeWarning, stacklevel=3)

@@ -115,7 +115,7 @@ class TableFit(TablePredictor):
         fitted.columns, fitted.trace.names = self.fit.columns, self.fit.trace.names
         score = None
         if held_out is not None and fitted.data is not None:
-            score = score_of(held_out, fitted.data[1], self.loss, self.classes)
+            score = score_of(held_out, fitted.data[1], self.loss, self.classes, fitted.success)
         return replace(self, fit=fitted, score=score, held_out=held_out)
 
     def bootstrap(

@@ -150,7 +150,9 @@ def predicted_classes(outputs: np.ndarray, loss: Loss) -> np.ndarray:
     return (outputs > (0.5 if predicts_probabilities(loss) else 0.0)).astype(int)
 
 
-def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label] | None) -> Score:
+def score_of(
+    held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label] | None, success: bool = True
+) -> Score:
     """Score the predictions of held-out rows.
 
     Parameters
@@ -163,6 +165,8 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
         The loss that the model was fitted by.
     classes : sequence or None
         The labels of a classification; None for a regression.
+    success : bool
+        Whether the fit converged, or did all that it was asked to do.
 
     Returns
     -------
@@ -170,7 +174,22 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
         The score.
     """
     if classes is not None:
-        return _score_of_classes(held_out, training, loss, classes)
+        score, costs, of_guess = _score_of_classes(held_out, training, loss, classes)
+    else:
+        score, costs, of_guess = _score_of_numbers(held_out, training, loss)
+    # The comparison is also false if the loss is NaN.
+    as_good = score.loss <= score.baseline_loss * (1 + ROUNDING)
+    if score.confusion is not None:
+        as_good = as_good and score.value >= score.baseline
+    if as_good:
+        return score
+    if not success:
+        return replace(score, reason="the fit has not converged")
+    return replace(score, reason=likely_reason(len(training), held_out.X.shape[1], costs, of_guess, held_out.rows))
+
+
+def _score_of_numbers(held_out: HeldOut, training: np.ndarray, loss: Loss) -> tuple[Score, np.ndarray, np.ndarray]:
+    """Return the score of numbers, and the loss of each row by the model and by the guess."""
     y, z = held_out.truth, held_out.predicted
     guess, what = _constant_guess(training, loss)
     # If all targets are equal, or there is one row, R² is not defined, so it is NaN.
@@ -182,10 +201,13 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
     cost, cost_of_guess = (float(each.mean()) for each in costs)
     below = float(np.mean(y <= z)) if isinstance(loss, Quantile) else None
     score = Score(len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below)
-    return _with_reason(score, held_out, len(training), *costs)
+    return score, costs[0], costs[1]
 
 
-def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label]) -> Score:
+def _score_of_classes(
+    held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label]
+) -> tuple[Score, np.ndarray, np.ndarray]:
+    """Return the score of classes, and the loss of each row by the model and by the guess."""
     y, outputs = held_out.truth.astype(int), held_out.predicted
     frequencies = np.bincount(training.astype(int), minlength=len(classes)) / len(training)
     most_frequent, predicted = int(frequencies.argmax()), predicted_classes(outputs, loss)
@@ -205,18 +227,7 @@ def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, class
     cost, cost_of_guess = (float(each.mean()) for each in costs)
     confusion = Confusion.of(classes, y, predicted)
     score = Score(len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion)
-    return _with_reason(score, held_out, len(training), *costs)
-
-
-def _with_reason(score: Score, held_out: HeldOut, learned: int, costs: np.ndarray, of_guess: np.ndarray) -> Score:
-    """Return the score with the likely reason if it is worse than that of the guess."""
-    # The comparison is also false if the loss is NaN.
-    as_good = score.loss <= score.baseline_loss * (1 + ROUNDING)
-    if score.confusion is not None:
-        as_good = as_good and score.value >= score.baseline
-    if as_good:
-        return score
-    return replace(score, reason=likely_reason(learned, held_out.X.shape[1], costs, of_guess, held_out.rows))
+    return score, costs[0], costs[1]
 
 
 def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:

@@ -21,7 +21,10 @@ from steepest.tabular.reading.columns import (
     is_text,
 )
 from steepest.tabular.reading.written.learn import Spelling, Written, learn_spelling
+from steepest.tabular.reading.written.missing import is_missing
+from steepest.tabular.reading.written.numbers import WrittenNumber
 from steepest.tabular.reading.written.texts import WrittenText
+from steepest.tabular.reading.written.words import Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +131,14 @@ def _as_written(
     numbers, _ = written.read(data)
     labels = WrittenText(written.column, written.na)
     if is_text(data.type) and (task == "classification" or (task is None and len(numbers.drop_null().unique()) == 2)):
-        return labels.read(data)[0], labels, ""
+        note = ""
+        if task is None and isinstance(written, WrittenNumber):
+            # Beside two numbers, 0 and 1, "?" is no third class.
+            words = Words.of(data)
+            absent = is_missing(words.texts, (*written.na, *written.strays))
+            labels = replace(labels, na=(*written.na, *words.texts.filter(arrow().array(absent)).to_pylist()))
+            note = f"{written.column}: missing: {words.listed(absent)}" if absent.any() else ""
+        return labels.read(data)[0], labels, note
     return numbers, written, spelling.notes.get(written.column, "")
 
 

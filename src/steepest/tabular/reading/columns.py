@@ -44,7 +44,11 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     ------
     TableError
         If the table has no such column; the message gives the closest name.
+    TypeError
+        If the name is not a text.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"{quoted(name)} is not the name of a column: give a text, such as {str(name)!r}")
     if name not in table.column_names and name.strip() in table.column_names:
         # A table has no spaces around its names, but a folder of an earlier version may hold such a name.
         name = name.strip()

@@ -24,6 +24,7 @@ from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, Lim
 from steepest.tabular.reading.columns import DECIMAL_HINT
 from steepest.tabular.reading.dialect import FALLBACK, LINES, NAMES, SEPARATORS, encoding_of, separator_of
 from steepest.tabular.reading.text_streams import between_tabs, transcoded
+from steepest.tabular.reading.written.numbers import MOST_DIGITS
 from steepest.writing import new_file
 
 if TYPE_CHECKING:
@@ -251,17 +252,29 @@ def _with_texts(
     free = {name: kind for name, kind in kinds.items() if name.strip() not in texts}
     whole = [name for name, kind in free.items() if zeros and pyarrow.types.is_integer(kind)]
     pointed = [name for name, kind in free.items() if pyarrow.types.is_floating(kind)]
-    if decimal == "." or not (pointed and (decimal == "," or any(map(_has_decimal_commas, table.columns)))):
+    long = [name for name in pointed if (compute.min(table.column(name)).as_py() or 0) >= 10**MOST_DIGITS]
+    told = decimal == "," or any(map(_has_decimal_commas, table.columns))
+    if decimal == "." or not (pointed and (told or delimiter == ";")):
         pointed = []
-    if not whole and not pointed:
+    chosen = list(dict.fromkeys([*whole, *pointed, *long]))
+    if not chosen:
         return table
-    written, _ = _parse(file, delimiter, [*whole, *pointed], [*whole, *pointed])
+    written, _ = _parse(file, delimiter, chosen, chosen)
+    losing = {name for name in whole if _matches(written.column(name), LEADING_ZERO, compute.any)}
+    losing |= {name for name in long if _matches(written.column(name), r"^\s*\d+\s*$", compute.all)}
+    either = {name for name in pointed if _matches(written.column(name), POINTED, compute.all)}
+    if not told and len(either) < len(pointed):
+        # Semicolons alone suggest decimal commas, and the other columns have decimal points.
+        either = set()
     for name in written.column_names:
-        column = written.column(name)
-        fits = compute.match_substring_regex(column, LEADING_ZERO if name in whole else POINTED)
-        if (compute.any if name in whole else compute.all)(fits).as_py():
-            table = table.set_column(table.column_names.index(name), name, column)
+        if name in losing | either:
+            table = table.set_column(table.column_names.index(name), name, written.column(name))
     return table
+
+
+def _matches(column: pa.ChunkedArray, pattern: str, over: Callable[[pa.ChunkedArray], pa.BooleanScalar]) -> bool:
+    """Tell whether any or all of the texts of a column match a pattern."""
+    return bool(over(arrow().compute.match_substring_regex(column, pattern)).as_py())
 
 
 def _has_decimal_commas(column: pa.ChunkedArray) -> bool:

@@ -140,6 +140,7 @@ def _from_memory(source: Table) -> pa.Table:
     try:
         source = as_columns(source)
         if pandas and isinstance(source, pandas.DataFrame):
+            _check_names([str(name) for name in source.columns], "the table")
             return pyarrow.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
             return pyarrow.table(source)
@@ -151,6 +152,12 @@ def _from_memory(source: Table) -> pa.Table:
     raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {type(source).__name__}")
 
 
+def _check_names(names: list[str], label: str) -> None:
+    """Refuse a name that is used twice."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
+
+
 def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
     """Name the columns that have no name; refuse a table without columns or rows, or with a name used twice."""
     if not table.num_columns:
@@ -158,8 +165,7 @@ def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
     if not table.num_rows:
         raise TableError(f"{label} has a header and no rows: give at least one row")
     names = [name.strip() or f"column {number}" for number, name in enumerate(table.column_names, 1)]
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
+    _check_names(names, label)
     renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given.strip()]
     # Renaming loses the metadata.
     table = table.rename_columns(names).replace_schema_metadata(table.schema.metadata)

@@ -41,7 +41,7 @@ def read_json(path: Path, most: int) -> pa.Table:
     try:
         content = path.read_bytes()
         text = content.decode(json.detect_encoding(content))
-        return _table(_parsed(text), path.name)
+        return _table(_parsed(text, path.name), path.name)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise TableError(f"{path.name} is not valid JSON ({first_line(error)}): write it again") from None
 
@@ -55,14 +55,26 @@ def _quickly(path: Path) -> pa.Table | None:
         return None
 
 
-def _parsed(text: str) -> Json:
+def _parsed(text: str, label: str) -> Json:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise
-    # There is more after the first value, so each line is one.
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+    # There is more after the first value, so each line is one. In a text there may be other line breaks than these.
+    lines = enumerate(text.split("\n"), 1)
+    return [_record(line, f"line {number:,} of {label}") for number, line in lines if line.strip()]
+
+
+def _record(line: str, where: str) -> dict[str, Json]:
+    """Return the record on a line; name a line that holds none."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise TableError(f"{where} is not valid JSON ({error.msg}): correct it") from None
+    if not isinstance(record, dict):
+        raise TableError(f'{where} holds no record: write a record on each line, such as {{"a": 1, "b": "x"}}')
+    return record
 
 
 def _table(content: Json, label: str) -> pa.Table:

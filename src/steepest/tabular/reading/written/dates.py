@@ -270,6 +270,8 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
     shown = str(day) if when == day else str(when.astype("M8[s]")).replace("T", " ")
     note = f"{column}: texts read as dates{', day first' * day_first}"
     note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown) + doubt
+    if any(len(found["year"]) == 2 for found, indices, _ in _dated(words) if valid[indices].any()):
+        note += f"; years of two digits are from {1900 + CENTURY} to {1999 + CENTURY}"
     if listed := words.listed(missing):
         note += f"; missing: {listed}"
     if listed := words.listed(strays):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHARE = 0.9
 # The most texts without a number that a format remembers, as each is saved. Chosen, not measured.
 MOST_STRAYS = 50
+# Whole numbers with more digits than 64 bits hold; if all have as many, they count or measure nothing.
+MOST_DIGITS = 18
 # The most units that a note lists.
 MOST_UNITS = 5
 
@@ -43,6 +45,11 @@ _NUMBER = re.compile(rf"""
     \s*(?P<unit>[%‰"″′°]|[{_MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}){{0,2}})?
     (?P<close>\))?
 """, re.VERBOSE)  # fmt: skip
+# Units that are factors: beside 1.2k, 900 is not 900k.
+_FACTORS = {
+    "%", "‰", "percent", "pct", "k", "mn", "mio", "mill", "million", "bn", "mrd", "billion", "trillion", "tsd",
+    "thousand", "hundred", "lakh", "lac", "crore",
+}  # fmt: skip
 # Letters after a number that are no unit: those of ordinal numbers, of times of day, and of codes such as 1a and 1b.
 _NO_UNIT = re.compile(r"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°$€£¥₹₽₩₺₪฿₫₴₦¢dghklmsCFKLMVW]", re.IGNORECASE)
 
@@ -80,6 +87,13 @@ def _unit(written: str) -> str:
     if len(unit) > 2 and unit.endswith("s") and not unit.endswith("ss"):
         unit = unit[:-1]
     return unit.lower() if len(unit) > 3 else unit
+
+
+def _is_factor(unit: str) -> bool:
+    """Tell whether a unit multiplies its number, as % and k do, so that a number without it is in another unit."""
+    first = unit.partition(" ")[0]
+    # A small m is a metre.
+    return first == "M" or first.lower() in _FACTORS
 
 
 @lru_cache
@@ -155,6 +169,8 @@ class WrittenNumber:
         words = Words.of(data)
         values = self.values(words)
         strays = np.isnan(values) & ~is_missing(words.texts, (*self.na, *self.strays))
+        if strays.any():
+            self._check_mark(words, values, strays)
         numbers = words.per_row(pyarrow.array(values, from_pandas=True))
         lost, present = (int(words.counts[chosen].sum()) for chosen in (strays, strays | ~np.isnan(values)))
         if lost > (1 - SHARE) * present:
@@ -164,6 +180,18 @@ class WrittenNumber:
             raise TableError(f"{what} is not a number{unit}: correct it, or leave it empty")
         note = f"{self.column}: no numbers{f' in {self.unit}' * bool(self.unit)}, so missing: {words.listed(strays)}"
         return self._without(numbers), note if lost else ""
+
+    def _check_mark(self, words: Words, values: np.ndarray, strays: np.ndarray) -> None:
+        """Refuse numbers with the other decimal mark: beside 2.25 with commas for decimals, 1.125 is not 1125."""
+        decimal, thousands = Marks("." if self.decimal == "," else ",").conventions[0]
+        others = replace(self, decimal=decimal, thousands=thousands).values(words)
+        theirs, mine = strays & ~np.isnan(others), ~np.isnan(values) & np.isnan(others)
+        if words.counts[theirs].sum() > words.counts[mine].sum():
+            row = int(np.argmax(np.append(theirs, False)[words.codes]))
+            what = f"{self.column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
+            marks = {".": "point", ",": "comma"}
+            ours = f"the column is read with the decimal {marks[self.decimal]}"
+            raise TableError(f"{what} has a decimal {marks[decimal]}, and {ours}: write its numbers so")
 
     def _without(self, numbers: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return numbers with null in place of those that mean a missing value, such as -999."""
@@ -184,7 +212,7 @@ class WrittenNumber:
 
     def _accepts(self, shape: _Shape) -> bool:
         # A share without a sign may be a share of 1, but a length without a unit is in that of the others.
-        same = shape.unit == self.unit or (shape.unit == "" and self.unit not in ("%", "‰"))
+        same = shape.unit == self.unit or (shape.unit == "" and not _is_factor(self.unit))
         return same and _pattern(self.decimal, self.thousands).fullmatch(shape.digits) is not None
 
     def _parsed(self, shape: _Shape, texts: pa.Array) -> np.ndarray:
@@ -295,8 +323,8 @@ def learn_number(
     groups = list(_numeric(words))
     if sum(words.counts[indices].sum() for _, indices, _ in groups) < needed:
         return LearntNumber(None)
-    if example := _identifier(groups):
-        return LearntNumber(None, f"{column}: {example!r} begins with 0, so its texts are identifiers, not numbers")
+    if reason := _identifier(groups):
+        return LearntNumber(None, f"{column}: {reason}, so its texts are identifiers, not numbers")
     unit, others = _unit_of(groups, words.counts, needed)
     if others:
         which = ", ".join(f"{one or 'none'} ({rows:,})" for one, rows in others.items())
@@ -305,9 +333,14 @@ def learn_number(
     rows = [int(words.counts[~np.isnan(each.values(words)) & ~missing].sum()) for each in tried]
     best, doubt, clear = max(range(len(tried)), key=rows.__getitem__), "", ""
     if len(tried) > 1:
-        clear = tried[best].decimal if min(rows) < max(rows) else _told_by_whole_numbers(groups)
+        by_rows = min(rows) < max(rows)
+        clear = tried[best].decimal if by_rows else _told_by_whole_numbers(groups)
         best = next((k for k, each in enumerate(tried) if each.decimal == (clear or usual)), best)
-        doubt = "" if clear else _doubt(words, tried[best], tried[1 - best], why if usual else "")
+        if not clear:
+            doubt = _doubt(words, tried[best], tried[1 - best], why if usual else "")
+        elif clear == "," and not by_rows:
+            # Some of the numbers may have been written without the mark between thousands.
+            doubt = _doubt(words, tried[best], tried[1 - best], "as numbers above 999 have no comma")
     if rows[best] < needed:
         return LearntNumber(None)
     chosen = tried[best]
@@ -326,12 +359,14 @@ def _rows_of_numbers(words: Words, marks: Marks) -> float:
 
 
 def _identifier(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) -> str:
-    """Return the first text of digits alone that begins with 0, such as 01234; "" if there is none."""
+    """Return why texts of digits alone are identifiers: they begin with 0, or have too many digits; "" if neither."""
+    if len(groups) == 1 and set(groups[0][0].digits) == {"0"} and (size := len(groups[0][0].digits)) > MOST_DIGITS:
+        return f"each has {size} digits, more than a number holds"
     for shape, _, texts in groups:
         if len(shape.digits) > 1 and set(shape.digits) == {"0"} and not shape.unit and not shape.negative:
             zeros = _begins_with_zero(texts)
             if zeros.any():
-                return texts[int(np.argmax(zeros))].as_py()
+                return f"{texts[int(np.argmax(zeros))].as_py()!r} begins with 0"
     return ""
 
 
@@ -347,7 +382,7 @@ def _unit_of(
     units = {unit: count for unit, count in sorted(rows.items(), key=lambda pair: -pair[1]) if unit}
     if len(units) == 1:
         unit = next(iter(units))
-        if unit not in ("%", "‰") or "" not in rows or rows[unit] >= needed:
+        if not _is_factor(unit) or "" not in rows or rows[unit] >= needed:
             return unit, {}
         return unit, rows
     shown = dict(list(units.items())[:MOST_UNITS])
