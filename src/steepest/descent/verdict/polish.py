@@ -154,9 +154,9 @@ class Polish:
         """
         evaluator = self.evaluator
         taken, value, gradient, slack = 0, evaluator.best_value, None, report.floor
-        before = value
         if not evaluator.has_full_help or report.modes is None or report.negative_curvature < 0:
             return report, taken
+        before, hidden, error = value, report.modes.hidden_gain, None
         while taken < MOST_CHORDS and report.decrement > 0 and evaluator.can_continue():
             if taken > 1 and self.is_near(report, taken) and report.decrement <= self.goal.asked:
                 break
@@ -167,6 +167,7 @@ class Polish:
             new_value, new_gradient = evaluator.value_and_grad(new)
             if not np.all(np.isfinite(new_gradient)):
                 break
+            new_error = self.solver.objective.slope_error(new)
             after = report.after_step(new_gradient)
             if not after.decrement <= CONTRACTED * report.decrement:
                 break
@@ -176,6 +177,7 @@ class Polish:
             if not new_value <= value + slack:
                 break
             x, value, gradient, report, taken = new, new_value, new_gradient, after, taken + 1
+            error = new_error
         if gradient is not None:
             detail = f"{taken} Newton steps by the Hessian" if taken > 1 else "a Newton step by the Hessian"
             evaluator.restart_at(x, "newton", detail, known=(value, gradient))
@@ -185,7 +187,12 @@ class Polish:
             rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
             # That of the value shrinks with the value, which may have been huge before the steps.
             floor = max(report.floor - self.value_floor(before) + self.value_floor(value), self.value_floor(value))
-            report = replace(report, floor=floor, modes=report.modes.with_gradient_error(rounding))
+            modes = report.modes
+            if error is not None and np.all(np.isfinite(error)):
+                # So do the errors of differences.
+                floor, modes = max(floor - hidden, self.value_floor(value)), modes.with_changes(gradient_error=error)
+                floor += min(hidden, modes.hidden_gain)
+            report = replace(report, floor=floor, modes=modes.with_gradient_error(rounding))
         return report, taken
 
     def value_floor(self, value: float) -> float:
