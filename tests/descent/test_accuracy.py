@@ -81,6 +81,12 @@ def test_a_valley_is_no_minimum_by_differences():
     assert run.certificate.gap < 1e-8
 
 
+def test_a_hessian_is_not_trusted_beyond_its_own_size():
+    # Newton's steps lead into the valley at (1500, 3.4e9), from y = -300.
+    run = st.minimize(lambda x, y: (1 - x) ** 2 + 100 * (y - x**3) ** 2, [3e4, -300.0])
+    assert run.outcome != "converged" or run.fun <= run.certificate.gap
+
+
 @pytest.mark.parametrize("far", [1e5, 1e30, 1e100])
 def test_a_hessian_from_far_away_proves_nothing(far):
     run = st.minimize(log_loss, [far, 0.0])

@@ -22,8 +22,9 @@ ROUNDS, FEW_ROUNDS = 12, 3
 # After a Newton step that failed, the next Hessian comes from differences over this share of the step: the curvature
 # may have changed over the whole step. Chosen, not measured.
 REACH = 0.1
-# A Hessian from a point that was farther away than this multiple of the size of the new one is measured again there.
-# Chosen, not measured: starts are seldom so far off that it matters, and one more Hessian costs little.
+# A Hessian from a point that was farther away than this multiple of the size of the new one, or than its own size, is
+# measured again there. Chosen, not measured: starts are seldom so far off that it matters, and one more Hessian costs
+# little.
 REMOTE = 1e3
 # Newton steps towards a minimum without curvature have the same direction, and each is q times as long as the one
 # before: q = 1/2 for |x|³, 2/3 for x⁴. A step is made longer if q exceeds LEAST_Q and the cosine between two steps
@@ -125,8 +126,9 @@ class Polish:
         objective, size = self.solver.objective, self.evaluator.size(x)
         if objective.quadratic:
             return False
-        wide = objective.scales(left, self.solver.start) * objective.precision ** (1 / 3) if reach is None else reach
-        return bool(np.any(np.abs(x - left) > REMOTE * size) or np.any(wide > size))
+        scale, move = objective.scales(left, self.solver.start), np.abs(x - left)
+        wide = scale * objective.precision ** (1 / 3) if reach is None else reach
+        return bool(np.any(move > REMOTE * size) or np.any(move > scale) or np.any(wide > size))
 
     def misses(self, report: Audit) -> bool:
         """Tell whether x or the gradient misses the accuracy asked; if none was asked, no error is computed."""
