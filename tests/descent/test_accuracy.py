@@ -87,6 +87,12 @@ def test_a_hessian_is_not_trusted_beyond_its_own_size():
     assert run.outcome != "converged" or run.fun <= run.certificate.gap
 
 
+def test_a_steep_point_is_no_minimum_where_the_hessian_overflows():
+    # The minimum is at 1, and the slope here is -1; a trial step to the right of 710 overflows.
+    run = st.minimize(lambda x: np.sum(np.exp(x - 1) - x), [-2.352602976603339e19, -9.5e19, -2.7333962536227303e19])
+    assert run.outcome != "converged" or run.fun <= run.certificate.gap
+
+
 @pytest.mark.parametrize("far", [1e5, 1e30, 1e100])
 def test_a_hessian_from_far_away_proves_nothing(far):
     run = st.minimize(log_loss, [far, 0.0])
