@@ -74,6 +74,25 @@ def test_a_valley_far_away_is_no_minimum(far):
     np.testing.assert_allclose(run.x, [1, 1], rtol=1e-8)
 
 
+def test_a_valley_is_no_minimum_by_differences():
+    # Newton's steps lead from a value of 8e13 to one of 9e5: the errors of the differences shrink as much.
+    run = st.minimize(lambda x, y: float(valley([float(x), float(y)])), [94477.65939160119, 56902.88165788222])
+    assert run.fun < 1e-8
+    assert run.certificate.gap < 1e-8
+
+
+def test_a_hessian_is_not_trusted_beyond_its_own_size():
+    # Newton's steps lead into the valley at (1500, 3.4e9), from y = -300.
+    run = st.minimize(lambda x, y: (1 - x) ** 2 + 100 * (y - x**3) ** 2, [3e4, -300.0])
+    assert run.outcome != "converged" or run.fun <= run.certificate.gap
+
+
+def test_a_steep_point_is_no_minimum_where_the_hessian_overflows():
+    # The minimum is at 1, and the slope here is -1; a trial step to the right of 710 overflows.
+    run = st.minimize(lambda x: np.sum(np.exp(x - 1) - x), [-2.352602976603339e19, -9.5e19, -2.7333962536227303e19])
+    assert run.outcome != "converged" or run.fun <= run.certificate.gap
+
+
 @pytest.mark.parametrize("far", [1e5, 1e30, 1e100])
 def test_a_hessian_from_far_away_proves_nothing(far):
     run = st.minimize(log_loss, [far, 0.0])

@@ -226,7 +226,7 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
 def _is_remote(left: Vector, x: Vector, scale: Vector, least: Vector) -> bool:
     """Tell whether the Hessian was measured too far from x or too widely, as `Polish.is_remote` does."""
     return any(
-        abs(at - begun) > REMOTE * max(abs(at), small) or SHORT * wide > max(abs(at), small)
+        abs(at - begun) > min(REMOTE * max(abs(at), small), wide) or SHORT * wide > max(abs(at), small)
         for begun, at, wide, small in zip(left, x, scale, least, strict=True)
     )
 

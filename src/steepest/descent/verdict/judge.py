@@ -33,6 +33,9 @@ from steepest.trace import Certificate, Outcome
 # The factor by which a solver's tolerance shrinks if the estimated gap was too large, and the last tolerance before the
 # tolerance becomes 0. Chosen, not measured: a factor nearer to 1 takes more rounds of estimates.
 SHARPER, FINEST = 1e-4, 1e-20
+# Where the Hessian is not finite, f is steep if its slope, over the size of the point, makes up more than this share of
+# the value or of the descent. Chosen, not measured: the slope at a smooth minimum is a rounding error.
+STEEP = 1e-3
 
 
 class Judge:
@@ -110,7 +113,7 @@ class Judge:
             return Ending(Outcome.EVALUATION_LIMIT, facts)
         self.guide.audits += 1
         audit = self.polish()
-        return self.by_estimate(code) if audit is None else self.by_audit(code, audit)
+        return self.without_hessian(code) if audit is None else self.by_audit(code, audit)
 
     def bound(self, code: int) -> Bound | None:
         """Return the proven bound at the best point; None if the judge must use other evidence.
@@ -149,6 +152,20 @@ class Judge:
         if near and self.goal.convinces(audit):
             return self.confirmed(x, audit, certificate)
         return self.guide.onward(code, evidence, certificate, audit)
+
+    def without_hessian(self, code: int) -> Ending | None:
+        """Judge the best point where the Hessian is not finite: by an estimate, unless f is steep there."""
+        x, value, box = self.evaluator.best, self.evaluator.best_value, self.solver.box
+        slope = self.evaluator.grad(x)
+        free = ~box.held(x, slope) if box is not None else np.ones(x.size, dtype=bool)
+        rise = float(np.abs(slope[free]) @ self.evaluator.size(x)[free])
+        if not rise > STEEP * max(abs(value), self.solver.status.first_value - value):
+            return self.by_estimate(code)
+        # Steps that overflow tell the solver nothing of the gap.
+        if code != STALLED and self.solver.tolerance:
+            self.guide.sharpen(SHARPER if self.solver.tolerance > FINEST else 0.0, "f is steep here")
+            return None
+        return self.guide.at_kink(x, lambda: self.guide.stalled(self.estimate(stalled=True)))
 
     def by_estimate(self, code: int) -> Ending | None:
         """Judge the best point by an estimate, where no Hessian can be computed."""

@@ -22,8 +22,9 @@ ROUNDS, FEW_ROUNDS = 12, 3
 # After a Newton step that failed, the next Hessian comes from differences over this share of the step: the curvature
 # may have changed over the whole step. Chosen, not measured.
 REACH = 0.1
-# A Hessian from a point that was farther away than this multiple of the size of the new one is measured again there.
-# Chosen, not measured: starts are seldom so far off that it matters, and one more Hessian costs little.
+# A Hessian from a point that was farther away than this multiple of the size of the new one, or than its own size, is
+# measured again there. Chosen, not measured: starts are seldom so far off that it matters, and one more Hessian costs
+# little.
 REMOTE = 1e3
 # Newton steps towards a minimum without curvature have the same direction, and each is q times as long as the one
 # before: q = 1/2 for |x|³, 2/3 for x⁴. A step is made longer if q exceeds LEAST_Q and the cosine between two steps
@@ -125,8 +126,9 @@ class Polish:
         objective, size = self.solver.objective, self.evaluator.size(x)
         if objective.quadratic:
             return False
-        wide = objective.scales(left, self.solver.start) * objective.precision ** (1 / 3) if reach is None else reach
-        return bool(np.any(np.abs(x - left) > REMOTE * size) or np.any(wide > size))
+        scale, move = objective.scales(left, self.solver.start), np.abs(x - left)
+        wide = scale * objective.precision ** (1 / 3) if reach is None else reach
+        return bool(np.any(move > REMOTE * size) or np.any(move > scale) or np.any(wide > size))
 
     def misses(self, report: Audit) -> bool:
         """Tell whether x or the gradient misses the accuracy asked; if none was asked, no error is computed."""
@@ -154,9 +156,9 @@ class Polish:
         """
         evaluator = self.evaluator
         taken, value, gradient, slack = 0, evaluator.best_value, None, report.floor
-        before = value
         if not evaluator.has_full_help or report.modes is None or report.negative_curvature < 0:
             return report, taken
+        before, hidden, error = value, report.modes.hidden_gain, None
         while taken < MOST_CHORDS and report.decrement > 0 and evaluator.can_continue():
             if taken > 1 and self.is_near(report, taken) and report.decrement <= self.goal.asked:
                 break
@@ -167,6 +169,7 @@ class Polish:
             new_value, new_gradient = evaluator.value_and_grad(new)
             if not np.all(np.isfinite(new_gradient)):
                 break
+            new_error = self.solver.objective.slope_error(new)
             after = report.after_step(new_gradient)
             if not after.decrement <= CONTRACTED * report.decrement:
                 break
@@ -176,6 +179,7 @@ class Polish:
             if not new_value <= value + slack:
                 break
             x, value, gradient, report, taken = new, new_value, new_gradient, after, taken + 1
+            error = new_error
         if gradient is not None:
             detail = f"{taken} Newton steps by the Hessian" if taken > 1 else "a Newton step by the Hessian"
             evaluator.restart_at(x, "newton", detail, known=(value, gradient))
@@ -185,7 +189,12 @@ class Polish:
             rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
             # That of the value shrinks with the value, which may have been huge before the steps.
             floor = max(report.floor - self.value_floor(before) + self.value_floor(value), self.value_floor(value))
-            report = replace(report, floor=floor, modes=report.modes.with_gradient_error(rounding))
+            modes = report.modes
+            if error is not None and np.all(np.isfinite(error)):
+                # So do the errors of differences.
+                floor, modes = max(floor - hidden, self.value_floor(value)), modes.with_changes(gradient_error=error)
+                floor += min(hidden, modes.hidden_gain)
+            report = replace(report, floor=floor, modes=modes.with_gradient_error(rounding))
         return report, taken
 
     def value_floor(self, value: float) -> float:
