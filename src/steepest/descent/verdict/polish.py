@@ -122,7 +122,7 @@ class Polish:
         return within and known and not (taken and self.misses(report))
 
     def is_remote(self, left: np.ndarray, x: np.ndarray, reach: np.ndarray | None) -> bool:
-        """Tell whether the Hessian that led to x was measured so far from x, or so widely, that it says nothing there."""
+        """Tell whether the Hessian that led to x was measured so far away, or so widely, that it says nothing at x."""
         objective, size = self.solver.objective, self.evaluator.size(x)
         if objective.quadratic:
             return False

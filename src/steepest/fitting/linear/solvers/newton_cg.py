@@ -285,8 +285,8 @@ def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray,
-    preconditioned: Callable[[np.ndarray], np.ndarray], until: float, is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
+    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, preconditioned: Callable[[np.ndarray], np.ndarray],
+    until: float, is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
 ) -> np.ndarray:  # fmt: skip
     """Return a d with H d near -g, by conjugate gradients with the preconditioner M; `preconditioned` returns M⁻¹ r.
 

@@ -21,16 +21,17 @@ from steepest.fitting.linear.solvers.host import RowLosses
 from steepest.fitting.linear.solvers.newton_cg import conjugate_gradients
 from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, SUFFICIENT
 
-# A step takes at most PRODUCTS products with the Hessian, and ends at the share LOOSE of the slope. Measured on text with
-# 2,034 coefficients at the end: more products a step took up to ten times as long.
+# A step takes at most PRODUCTS products with the Hessian, and ends at the share LOOSE of the slope. Measured on text
+# with 2,034 coefficients at the end: more products a step took up to ten times as long.
 PRODUCTS, LOOSE = 10, 0.3
 # The factor of the penalty falls to WEAKENED of itself in each step of the path, or to WEAKER times the factor at which
 # the path would begin. The path has at most LONGEST steps, and goes on to NEARBY steps at least.
 WEAKENED, WEAKER, LONGEST, NEARBY = 0.5, 0.3, 60, 10
 # A coefficient moves no output by more than STRIDE in a step, over which the curvature of the log loss changes by e³ at
-# most: where that loss is almost flat, its curvature says little of the loss ahead. And the curvature of each coefficient is damped by DAMPING times the largest it may have, ten
-# times as much after a step that is cut below CUT, and a tenth after others. Measured on text with 1,983 coefficients at
-# the end: 20 steps came to 4e-5 above the minimum instead of 2e-4, and strides of 2 or 5 to 7e-5 and 1.5e-4.
+# most: where that loss is almost flat, its curvature says little of the loss ahead. And the curvature of each
+# coefficient is damped by DAMPING times the largest it may have, ten times as much after a step that is cut below CUT,
+# and a tenth after others. Measured on text with 1,983 coefficients at the end: 20 steps came to 4e-5 above the minimum
+# instead of 2e-4, and strides of 2 or 5 to 7e-5 and 1.5e-4.
 STRIDE, DAMPING, LEAST_DAMPING, CUT = 3.0, 1e-2, 1e-7, 0.5
 # With a factor of the Hessian, the share at which a step ends, the most steps, and how often a step is solved for again
 # after coefficients have reached 0. The steps end at the share FINEST of the rounding error of the value, because the

@@ -40,9 +40,10 @@ WEAKER = 0.3
 # If a step is cut to a share below SHORT, the next steps are damped by this share of the curvature, and ten times as
 # much after each further cut; a whole step divides the damping by ten. Losses with straight parts need it.
 SHORT, FIRST_DAMPING, LEAST_DAMPING = 0.1, 1e-3, 1e-6
-# On sparse rows a round takes steps in orthants, and steps in a working set follow if these leave more than LITTLE of the
-# estimated gap. Once the gap is CLOSE to the minimum, as a share of the value, they use a factor of the Hessian. Chosen,
-# not measured: the estimate is much larger than the gap, and the coefficients that are not 0 are then nearly the last.
+# On sparse rows a round takes steps in orthants, and steps in a working set follow if these leave more than LITTLE of
+# the estimated gap. Once the gap is CLOSE to the minimum, as a share of the value, they use a factor of the Hessian.
+# Chosen, not measured: the estimate is much larger than the gap, and the coefficients that are not 0 are then nearly
+# the last.
 LITTLE, CLOSE = 0.5, 3e-2
 
 

@@ -40,10 +40,10 @@ SHORT, LEAST = 0.1, 1e-2
 # on text with C from 0.1 to 10: factors of 0.3 and 0.7 took up to twice the time, and half or twice as many products up
 # to a third more.
 SHARPER, CHEAP = 0.5, 60
-# Conjugate gradients end at the share LEFT of the gradient, both in the norm of the preconditioner, or at the share TIGHT
-# if the gap of a loss without kinks is at most SETTLED of the value: the same rows are then curved, and a few long steps
-# reach the minimum. A step ends earlier if ENOUGH of the gradient that rounding hides is left. Measured on text: LEFT
-# took the least products in all, and TIGHT as many in fewer steps.
+# Conjugate gradients end at the share LEFT of the gradient, both in the norm of the preconditioner, or at the share
+# TIGHT if the gap of a loss without kinks is at most SETTLED of the value: the same rows are then curved, and a few
+# long steps reach the minimum. A step ends earlier if ENOUGH of the gradient that rounding hides is left. Measured on
+# text: LEFT took the least products in all, and TIGHT as many in fewer steps.
 LEFT, TIGHT, SETTLED, ENOUGH = 0.1, 1e-3, 1e-4, 0.3
 # The descent has stalled after so many steps in which the gap has not fallen below its least value so far. Chosen, not
 # measured: when the centres move, the gap may rise for a few steps.
