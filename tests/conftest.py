@@ -61,12 +61,15 @@ def _fresh_compiler():
     jax.clear_caches()
 
 
+# Those before any test: a fixture of a whole file may run the command line before the fixture below begins.
+HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
 @pytest.fixture(autouse=True)
 def _signals():
     """Restore the handlers of signals, which the command line leaves ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    for number, handler in before.items():
+    for number, handler in HANDLERS.items():
         signal.signal(number, handler)
 
 
