@@ -16,8 +16,9 @@ def valley(x, y):
 """
 DESCENT = "run = st.minimize(valley, (-1.2, 1.0), step=1e-3, iterations=20_000);"
 FILM = "run.animate('film.gif', frames=12);"
-CARD = "st.gradient_descent(valley, (-1.2, 1.0), learning_rate=1e-3, iterations=50)"
-OFF = "st.minimize(valley, (-1.2, 1.0), step=1e-3, iterations=20_000, progress=False);"
+# However slow the machine is, this run is shorter than what a reader waits.
+CARD = "progress.PATIENCE = 60.0; st.gradient_descent(valley, (-1.2, 1.0), learning_rate=1e-3, iterations=50)"
+OFF = "progress.PATIENCE = 0.01; st.minimize(valley, (-1.2, 1.0), step=1e-3, iterations=20_000, progress=False);"
 INTERRUPTED = """
 def stop(intermediate_result):
     if intermediate_result.nit == 500:
