@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -46,6 +47,8 @@ def test_a_number_is_in_the_units_of_the_columns_and_is_warned_of_if_it_dominate
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DescentClassifier(alpha=1e-4).fit(X, y)
+        # Words that few texts have are shrunk in any units.
+        DescentClassifier(alpha=1e-4).fit(csr_array(X * UNITS), y)
     with pytest.warns(UserWarning, match=r"alpha=0.0001: the penalty outweighs the rows in the units of coef\[0\]"):
         fitted = DescentClassifier(alpha=1e-4).fit(X * UNITS, y)
     assert "scales='standard'" in fitted.run_.message

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from steepest.data.sparse.csr import is_sparse
 from steepest.descent.ending import message
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.result import Fit
@@ -69,9 +70,12 @@ def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
 
 
 def remark_on_penalty(problem: LinearSpec, fitted: Fit) -> None:
-    """Report columns in whose units an L2 penalty outweighs the rows."""
+    """Report columns in whose units an L2 penalty outweighs the rows.
+
+    Sparse rows are left out: a word of few texts varies little in any units, and is shrunk because it is rare.
+    """
     ridge = ridge_of(problem.user_penalty)
-    has_units = problem.scales is None and getattr(problem.model, "map", None) is None
+    has_units = problem.scales is None and getattr(problem.model, "map", None) is None and not is_sparse(problem.X)
     if not (ridge and has_units and problem.is_convex):
         return
     X, weight = problem.X, problem.weight
