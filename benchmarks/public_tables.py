@@ -46,7 +46,7 @@ HELD_OUT = 0.2
 MOST_ROWS = 4000
 METHODS = ("steepest", "plain", "with CV")
 
-# What each package says of its tables. Those of pydataset come from packages of R.
+# The licences that each package states for its tables. The tables of pydataset come from packages of R.
 LICENCES = {
     "palmerpenguins": "CC0",
     "vega_datasets": "MIT for the package; works of the US government and the StatLib library",

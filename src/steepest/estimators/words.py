@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 NUMBER = r"(?:strength=)?([-+.\deE]+)[^()]*(?:\([^()]*\))?"
-# What to write in place of each expression of `fit`, in this order.
+# Patterns of expressions of `fit`, and their replacements, which are made in this order.
 WORDS = tuple(
     (re.compile(pattern), words)
     for pattern, words in (

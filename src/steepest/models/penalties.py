@@ -13,7 +13,7 @@ from steepest.types import Array, Function
 
 __all__ = ["L1", "L2", "ElasticNet"]
 
-# What the argument scales= takes: a number for each column, or the name of the standard deviations of the columns.
+# The type of the argument scales=: a number for each column, or the name of the standard deviations of the columns.
 Scales = tuple[float, ...] | str | None
 STANDARD = "standard"
 

@@ -33,8 +33,8 @@ from steepest.trace import Certificate, Outcome
 # The factor by which a solver's tolerance shrinks if the estimated gap was too large, and the last tolerance before the
 # tolerance becomes 0. Chosen, not measured: a factor nearer to 1 takes more rounds of estimates.
 SHARPER, FINEST = 1e-4, 1e-20
-# Where the Hessian is not finite, f is steep if its slope, over the size of the point, makes up more than this share of
-# the value or of the descent. Chosen, not measured: the slope at a smooth minimum is a rounding error.
+# Without a finite Hessian, a point is no minimum if its slope times its size is more than this share of the value or of
+# the descent. Chosen, not measured: the slope at a smooth minimum is a rounding error.
 STEEP = 1e-3
 
 

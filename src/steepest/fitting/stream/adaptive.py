@@ -15,7 +15,7 @@ from steepest.fitting.stream.learner import StreamLearner
 from steepest.models import Linear, losses
 from steepest.printable import quoted
 
-# What the argument forget= takes.
+# The type of the argument forget=.
 Forget = float | str | None
 AUTO = "auto"
 # The half-life of the fast learner: the least rows, the rows per column, and the most rows. Measured on streams as in

@@ -86,7 +86,8 @@ def choose_strength(loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, clas
         method = FOLDS if loss.kinked else APPROXIMATE
         strengths, table = _along(slopes, directions, y, strengths, by_folds=loss.kinked)
     scores, errors, paired, chosen = scored(strengths, table, directions)
-    # What counts beside a row is λ times the number of rows: fewer rows were compared on if many were given.
+    # The penalty weighs λ times the number of rows beside one row. If the strengths were compared on fewer rows, λ is
+    # smaller for all of them.
     share = directions.mass / mass
     return StrengthPath(
         strengths=np.array([rounded(s * share) for s in strengths]),

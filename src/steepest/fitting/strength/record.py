@@ -78,7 +78,7 @@ class StrengthPath:
 
     @property
     def why(self) -> str:
-        """What was chosen and why, in one sentence."""
+        """The strength chosen and the reason, in one sentence."""
         least, name = self.strengths[self.best], self.kind.upper()
         by = f"{self.method}" + (f" on {self.rows:,} of {self.given:,} rows" if self.rows < self.given else "")
         has_none = self.strengths[-1] == 0 and np.isfinite(self.scores[-1])

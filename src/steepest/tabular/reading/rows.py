@@ -10,7 +10,7 @@ from steepest.printable import quoted
 from steepest.tabular.reading.arrow import TableError, arrow
 from steepest.types import Table
 
-# What a row may hold has no length, but for texts and bytes.
+# Values of a row have no length, except these.
 TEXTS = (str, bytes)
 
 

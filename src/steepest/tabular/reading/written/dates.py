@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from steepest.printable import quoted
-from steepest.tabular.reading.arrow import TableError, arrow, counted
+from steepest.tabular.reading.arrow import arrow, counted
 from steepest.tabular.reading.columns import DAY, is_text
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.missing import is_missing
-from steepest.tabular.reading.written.numbers import MOST_STRAYS, SHARE
-from steepest.tabular.reading.written.words import Words
+from steepest.tabular.reading.written.numbers import MOST_STRAYS
+from steepest.tabular.reading.written.words import SHARE, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,13 +137,8 @@ class WrittenDate:
         pyarrow, words = arrow(), Words.of(data)
         ticks, valid, _ = self._parsed(words)
         strays = ~valid & ~is_missing(words.texts, (*self.na, *self.strays))
-        lost, present = (int(words.counts[chosen].sum()) for chosen in (strays, strays | valid))
-        if lost > (1 - SHARE) * present:
-            row = int(np.argmax(np.append(strays, False)[words.codes]))
-            order = " (day first)" if self.day_first else ""
-            what = f"{self.column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
-            zone = " with a time zone" if self.zoned else ""
-            raise TableError(f"{what} is not a date{zone}{order}: correct it, or leave it empty")
+        what = f"a date{' with a time zone' * self.zoned}{' (day first)' * self.day_first}"
+        lost = words.lost(self.column, strays, valid, what)
         kind = pyarrow.timestamp("us", "UTC" if self.zoned else None)
         times = words.per_row(pyarrow.array(ticks, mask=~valid)).cast(kind)
         return times, f"{self.column}: no dates, so missing: {words.listed(strays)}" if lost else ""

@@ -22,7 +22,7 @@ Written = WrittenNumber | WrittenDate | WrittenText
 
 # The formats by the kind that a saved encoding names. Renaming one makes old folders unreadable.
 WRITTEN: dict[str, type[Written]] = {"number": WrittenNumber, "date": WrittenDate, "text": WrittenText}
-# What the row of a total is called.
+# Names of a row that holds totals.
 TOTALS = r"(?i)^(grand |sub-?)?totals?:?$"
 # A total is one row among many; a category may have that name. Chosen, not measured.
 MOST_TOTALS = 0.05

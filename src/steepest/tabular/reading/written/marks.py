@@ -1,4 +1,4 @@
-"""What the user may say of how numbers are written in a table: the marks, and the words for a missing value."""
+"""The options for how numbers are written in a table: the marks, and the words for a missing value."""
 
 from __future__ import annotations
 

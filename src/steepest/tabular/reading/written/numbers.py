@@ -15,13 +15,11 @@ from steepest.tabular.reading.arrow import TableError, arrow, counted
 from steepest.tabular.reading.columns import is_text
 from steepest.tabular.reading.written.marks import APOSTROPHES, SPACES, Marks
 from steepest.tabular.reading.written.missing import is_missing
-from steepest.tabular.reading.written.words import Words
+from steepest.tabular.reading.written.words import SHARE, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The share of the values of a column that must be numbers, or dates, so that the rest are missing values.
-SHARE = 0.9
 # The most texts without a number that a format remembers, as each is saved. Chosen, not measured.
 MOST_STRAYS = 50
 # Whole numbers with more digits than 64 bits hold; if all have as many, they count or measure nothing.
@@ -172,12 +170,8 @@ class WrittenNumber:
         if strays.any():
             self._check_mark(words, values, strays)
         numbers = words.per_row(pyarrow.array(values, from_pandas=True))
-        lost, present = (int(words.counts[chosen].sum()) for chosen in (strays, strays | ~np.isnan(values)))
-        if lost > (1 - SHARE) * present:
-            row = int(np.argmax(np.append(strays, False)[words.codes]))
-            unit = f" in {self.unit}" if self.unit else ""
-            what = f"{self.column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
-            raise TableError(f"{what} is not a number{unit}: correct it, or leave it empty")
+        what = f"a number{f' in {self.unit}' * bool(self.unit)}"
+        lost = words.lost(self.column, strays, ~np.isnan(values), what)
         note = f"{self.column}: no numbers{f' in {self.unit}' * bool(self.unit)}, so missing: {words.listed(strays)}"
         return self._without(numbers), note if lost else ""
 
@@ -268,7 +262,7 @@ def _begins_with_zero(texts: pa.Array) -> np.ndarray:
 
 
 class LearntNumber(NamedTuple):
-    """What the texts of a column say about them as numbers.
+    """The format of a column of texts as numbers, if they are numbers.
 
     Parameters
     ----------

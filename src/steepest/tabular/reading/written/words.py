@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.printable import quoted
-from steepest.tabular.reading.arrow import arrow
+from steepest.tabular.reading.arrow import TableError, arrow
 from steepest.tabular.reading.columns import texts_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # How many rows are looked at first. Chosen, not measured: enough to tell 50 % from 90 %.
 SAMPLE = 1000
+# The share of the values of a column that must be numbers, or dates, so that the rest are missing values.
+SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,35 @@ class Words:
         pyarrow = arrow()
         rows = pyarrow.array(self.codes, mask=self.codes < 0)
         return pyarrow.chunked_array([by_text.take(rows)])
+
+    def lost(self, column: str, strays: np.ndarray, valid: np.ndarray, what: str) -> int:
+        """Return in how many rows the texts can't be read.
+
+        Parameters
+        ----------
+        column : str
+            The column, for the message.
+        strays, valid : array of bool
+            Which of the different texts can't be read, and which can; the others are missing values.
+        what : str
+            What a text should be, for the message.
+
+        Returns
+        -------
+        int
+            The rows.
+
+        Raises
+        ------
+        TableError
+            If they are more than a tenth of the values.
+        """
+        lost, present = (int(self.counts[chosen].sum()) for chosen in (strays, strays | valid))
+        if lost > (1 - SHARE) * present:
+            row = int(np.argmax(np.append(strays, False)[self.codes]))
+            text = f"{column}: {quoted(self.texts[int(self.codes[row])].as_py())} in row {row + 1:,}"
+            raise TableError(f"{text} is not {what}: correct it, or leave it empty")
+        return lost
 
     def listed(self, chosen: np.ndarray, most: int = 5) -> str:
         """Return the most frequent of some texts with their counts, to be shown in a note.
