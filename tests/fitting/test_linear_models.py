@@ -14,6 +14,7 @@ from sklearn.linear_model import (
 from tests.interrupts import interrupted
 
 import steepest as st
+from steepest.descent.loop.bound import Bound
 from steepest.fitting.linear.coordinates import coordinates
 from steepest.fitting.linear.solvers.base import LinearSolver
 
@@ -163,6 +164,19 @@ class TestPasses:
         far = st.fit(model, X, y, start={"coef": [size, 0.2], "intercept": 0}, **words)
         assert (far.outcome, far.certificate.kind) == ("converged", "certified")
         assert far.fun == pytest.approx(near.fun, rel=1e-12)
+
+    def test_a_start_that_is_better_than_zeros_is_taken(self, table):
+        X = table[0][:50]
+        # Better than predictions of 0, worse than those of the mean.
+        y, penalty = 20.0 + np.arange(50) % 2, st.penalties.L1(0.1)
+        fit = st.fit(POISSON, X, y, start=[0, 0, 0, 0, 2.0], penalty=penalty)
+        np.testing.assert_allclose(fit.trace.x[0], [0, 0, 0, 0, 2], atol=1e-12)
+
+    def test_an_infinite_bound_is_no_success(self, table, monkeypatch):
+        X, targets = table
+        monkeypatch.setattr(LinearSolver, "bound", lambda solver, x: Bound(np.inf, np.inf, 1))
+        fit = st.fit(LINEAR, X, targets["squared"], penalty=st.penalties.L1(0.1), epochs=50)
+        assert not fit.success
 
     def test_a_start_with_an_infinite_loss_is_refused_under_rules_of_the_user(self, table):
         X, targets = table
