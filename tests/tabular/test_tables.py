@@ -206,7 +206,8 @@ class TestOtherFiles:
         table, notes = read_table(tmp_path / "t.xlsx")
         assert table["n"].to_pylist() == ["1", "?", "3"]
         assert notes[1:] == [
-            "the sheet 'data' is read, and 'cover' is not", "the row 'Sales' above the header is left out",
+            "the sheet 'data' is read, and 'cover' is not (sheet=, or --sheet in the shell, takes another)",
+            "1 row above the header is left out: 'Sales'",
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ class TestRefusals:
             ("a,b\n1,2\n3\n", "line 3 of t.csv has 1 field and the header 2"),
             ("a,b\n1,2\n\n3,4,5\n", "line 4 of t.csv has 3 fields and the header 2"),
             ('a,b\n1,"2\n3,4\n5,6\n', "line 2 of t.csv opens a quote that is never closed"),
-            (b"a,b\n1,\x81\xff\n", "neither UTF-8 nor Windows-1252"),
+            (b"a,b\n1,\x81\xff\n", "and it is not Windows-1252 either: give"),
             (b"\xff\xfea\x00,\x00b\x00\n\x001\x00,\x00\x00\xd8\n\x00", "is not whole as UTF-16"),
             (gzip.compress(b"a,b\n1,2\n", mtime=0), "name it .csv.gz"),
             (b"PK\x03\x04 and so on\n", "a zip archive or an Excel workbook"),

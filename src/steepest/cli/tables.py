@@ -42,6 +42,9 @@ class Options(TypedDict):
     max_categories: int
     decimal: str | None
     thousands: str | None
+    day_first: bool | None
+    encoding: str | None
+    sheet: str | None
     kernel: str
     gamma: float | None
     components: int | None
@@ -58,6 +61,16 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _kinds(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, str] | None:
+    """Read kinds of columns such as zip=text,day=number."""
+    if text is None:
+        return None
+    pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
+    if wrong := next(("".join(pair) for pair in pairs if not pair[1]), None):
+        raise click.UsageError(f"--kinds {wrong}: give kinds by column, such as --kinds zip=text,day=number")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
+
+
 def _bytes(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
     """Read a number of bytes such as 8GB."""
     if text is None:
@@ -72,6 +85,10 @@ _max_bytes = click.option(
     "--max-bytes", metavar="8GB", callback=_bytes,
     help="The most that FILE may hold once it is unpacked; a quarter of this machine's memory by default.",
 )  # fmt: skip
+_encoding = click.option(
+    "--encoding", metavar="NAME", help="The encoding of a CSV, such as cp1251 or shift_jis; told from FILE by default."
+)
+_sheet = click.option("--sheet", metavar="NAME", help="The sheet of a workbook; by default the first with a table.")
 
 
 @click.command(cls=Command)
@@ -102,6 +119,19 @@ _max_bytes = click.option(
 @click.option(
     "--na", metavar="A,B", callback=_names, help="Values that mean a missing one, such as -999, besides the usual ones."
 )
+@click.option(
+    "--day-first/--month-first",
+    default=None,
+    help="The order in dates such as 3/4/2020; the dates of a column tell it by default.",
+)
+@click.option(
+    "--kinds",
+    metavar="ZIP=text,CODE=number",
+    callback=_kinds,
+    help="What columns hold, if not what their values tell: number, date or text.",
+)
+@_encoding
+@_sheet
 @click.option(
     "--model",
     default="linear",
@@ -163,6 +193,7 @@ def fit(
     overwrite: bool,
     drop: list[str] | None,
     na: list[str] | None,
+    kinds: dict[str, str] | None,
     loss: str | None,
     penalty: str | None,
     alpha: float | None,
@@ -202,7 +233,7 @@ def fit(
     step = "auto" if learning_rate is None else learning_rate
     with positive_as("--positive") if positive else nullcontext():
         fitted = fit_table(
-            file, target, drop=drop or (), na=na or (), model=kind, loss=cost, penalty=weight_penalty,
+            file, target, drop=drop or (), na=na or (), kinds=kinds, model=kind, loss=cost, penalty=weight_penalty,
             bounds={**POSITIVE, **(limits or {})} if positive else limits, fixed=held, step=step, rng=seed, **options,
         )  # fmt: skip
     say(fitted)
@@ -215,8 +246,12 @@ def fit(
 @click.argument("folder")
 @click.argument("file")
 @click.option("--out", metavar="FILE", help="Where to write the predictions as CSV; by default to the screen.")
+@_encoding
+@_sheet
 @_max_bytes
-def predict(folder: str, file: str, out: str | None, max_bytes: float | None) -> int:
+def predict(
+    folder: str, file: str, out: str | None, encoding: str | None, sheet: str | None, max_bytes: float | None
+) -> int:
     """Predict each row of FILE with the fit that is saved in FOLDER."""
     from steepest.loading import load
     from steepest.tabular.reading.arrow import TableError, counted
@@ -228,7 +263,7 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes, doubts = fitted.outputs(file, max_bytes)
+    outputs, notes, doubts = fitted.outputs(file, max_bytes, encoding=encoding, sheet=sheet)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)

@@ -21,6 +21,7 @@ from steepest.tabular.reading.written.ids import left_out
 from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling, usual_mark
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.numbers import WrittenNumber, has_comma, learn_number
+from steepest.tabular.reading.written.times import learn_time
 from steepest.tabular.reading.written.words import Words
 from steepest.types import Bounds, Json
 
@@ -245,7 +246,12 @@ def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.C
             written, note = WrittenNumber(part.column), ""
         read, stray = replace(written, strays=()).read(data)
         return read, note, stray
-    if isinstance(part, Moment) and is_text(data.type):
+    if isinstance(part, Moment) and is_text(data.type) and part.family in ("time", "duration"):
+        time, note = learn_time(part.column, Words.of(data), Marks())
+        if time is not None and (part.family == "duration" or not time.long):
+            read, stray = replace(time, long=part.family == "duration", strays=()).read(data)
+            return read, note, stray
+    elif isinstance(part, Moment) and is_text(data.type):
         when, note = learn_date(part.column, Words.of(data), Marks())
         if when is not None and part.family == ("instant" if when.zoned else "date"):
             read, stray = replace(when, strays=()).read(data)
@@ -324,6 +330,7 @@ def learn_encoding(
     asked = features if features is None or isinstance(features, str) else list(features)
     data = {name: column_of(table, name) for name in _selected(table.column_names, target, asked, drop)}
     spelling = learn_spelling(table, names=data) if spelling is None else spelling
+    spelling.check(data)
     data = {name: spelling[name].read(column)[0] if name in spelling else column for name, column in data.items()}
     useless = {name: reason for name, column in data.items() if asked is None and (reason := left_out(name, column))}
     data = {name: column for name, column in data.items() if name not in useless}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain, count
@@ -49,6 +49,10 @@ def fit_table(
     decimal: str | None = None,
     thousands: str | None = None,
     na: str | Iterable[str] = (),
+    day_first: bool | None = None,
+    kinds: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     task: Task | None = None,
     held_out: float = 0.2,
     model: str | Network | Tree = "linear",
@@ -106,6 +110,17 @@ def fit_table(
         The mark between their thousands, such as "." or " "; "" if there is none.
     na : str or iterable of str
         Texts and numbers that mean a missing value, such as ("unknown", "-999"), besides the usual ones.
+    day_first : bool, optional
+        Whether 3/4/2020 is the third of April (True) or the fourth of March (False). By default the dates of a column
+        tell it, and `notes` says what was taken if they do not. A date that exists in the other order alone is refused.
+    kinds : mapping of str to {"number", "date", "text"}, optional
+        What columns hold, by name, where the values do not tell it: ``{"zip": "text"}`` takes numbers as labels, and
+        ``{"code": "number"}`` keeps whole numbers such as 20201231, which are dates by default.
+    encoding : str, optional
+        The encoding of a CSV, by a name that Python knows, such as "cp1251"; by default UTF-8, UTF-16 and Windows-1252
+        are told from the file.
+    sheet : str, optional
+        The sheet of a workbook; by default the first with a table.
     task : {"regression", "classification"}, optional
         The task, instead of the one that the target suggests; whole numbers can be classes, too.
     held_out : float
@@ -182,11 +197,11 @@ def fit_table(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)
-    random, marks = generator(rng), Marks.read(decimal, thousands, na)
+    random, marks = generator(rng), Marks.read(decimal, thousands, na, day_first, kinds)
     ready = prepare(
         table, target, asked, float(held_out), random,
         features=features, drop=drop, missing=method.missing(missing), max_categories=max_categories,
-        max_bytes=max_bytes, marks=marks,
+        max_bytes=max_bytes, marks=marks, text_encoding=encoding, sheet=sheet,
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)

@@ -93,13 +93,33 @@ class TablePredictor(HoldsFit):
         return self._tree.described(self.classes) if isinstance(self.model, Tree) else super().__str__()
 
     @overload
-    def predict(self, X: Table, *, interval: None = None, level: float | None = None) -> np.ndarray: ...
+    def predict(
+        self,
+        X: Table,
+        *,
+        interval: None = None,
+        level: float | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
+    ) -> np.ndarray: ...
     @overload
     def predict(
-        self, X: Table, *, interval: Literal["confidence", "prediction"], level: float | None = None
+        self,
+        X: Table,
+        *,
+        interval: Literal["confidence", "prediction"],
+        level: float | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
     ) -> PredictedInterval: ...
     def predict(
-        self, X: Table, *, interval: str | None = None, level: float | None = None
+        self,
+        X: Table,
+        *,
+        interval: str | None = None,
+        level: float | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
     ) -> np.ndarray | PredictedInterval:
         """Predict each row of a table, with intervals if you ask for them.
 
@@ -110,6 +130,8 @@ class TablePredictor(HoldsFit):
             or a Series is one row, and a list has several such rows.
         interval, level : optional
             As for `Fit.predict`. For two classes the interval is that of the probability of the second.
+        encoding, sheet : str, optional
+            The encoding of a CSV and the sheet of a workbook, as for `fit_table`.
 
         Returns
         -------
@@ -131,19 +153,21 @@ class TablePredictor(HoldsFit):
             are missing as they are no numbers or dates, with their count.
         """
         if interval is not None or level is not None:
-            read, _ = read_table(X, texts=self.encoding.spelling)
+            read, _ = read_table(X, texts=self.encoding.spelling, encoding=encoding, sheet=sheet)
             encoded = self.encoding.transform(read)
             _warn([*encoded.strays, *encoded.unseen])
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
             ends = np.full((read.num_rows, 3), np.nan)
             ends[encoded.kept] = np.asarray(found)
             return replace(found, prediction=ends[:, 0], low=ends[:, 1], high=ends[:, 2])
-        outputs, _, doubts = self.outputs(X)
+        outputs, _, doubts = self.outputs(X, encoding=encoding, sheet=sheet)
         _warn(doubts)
         return self.labels(outputs)
 
     @np.errstate(all="ignore")
-    def outputs(self, table: Table, max_bytes: float | None = None) -> tuple[np.ndarray, list[str], list[str]]:
+    def outputs(
+        self, table: Table, max_bytes: float | None = None, *, encoding: str | None = None, sheet: str | None = None
+    ) -> tuple[np.ndarray, list[str], list[str]]:
         """Return the outputs of the model for each row of a table, from which `labels` makes predictions.
 
         Parameters
@@ -152,6 +176,8 @@ class TablePredictor(HoldsFit):
             As for `predict`.
         max_bytes : number, optional
             The most bytes that a file may hold once it is unpacked, as for `fit_table`.
+        encoding, sheet : str, optional
+            As for `fit_table`.
 
         Returns
         -------
@@ -164,7 +190,8 @@ class TablePredictor(HoldsFit):
             Sentences on texts that the training rows lack, and on those that are missing, as they are no numbers or
             dates.
         """
-        read, notes = read_table(table, max_bytes, texts=self.encoding.spelling)
+        spelling = self.encoding.spelling
+        read, notes = read_table(table, max_bytes, texts=spelling, encoding=encoding, sheet=sheet)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)

@@ -89,6 +89,8 @@ def prepare(
     max_categories: int,
     max_bytes: float | None = None,
     marks: Marks | None = None,
+    text_encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Prepared:
     """Read a table, hold out rows, and learn from the others how the columns become numbers.
 
@@ -109,7 +111,9 @@ def prepare(
     max_bytes : number, optional
         As for `read_table`.
     marks : Marks, optional
-        What the user says of how numbers and missing values are written.
+        What the user says of how the table is written.
+    text_encoding, sheet : str, optional
+        The encoding of a CSV and the sheet of a workbook, as for `read_table`.
 
     Returns
     -------
@@ -121,7 +125,8 @@ def prepare(
     TableError
         If the table must be corrected first.
     """
-    read, notes = read_table(table, max_bytes, decimal=None if marks is None else marks.decimal)
+    marks = marks or Marks()
+    read, notes = read_table(table, max_bytes, decimal=marks.decimal, encoding=text_encoding, sheet=sheet)
     size = read.num_rows
     spelling = learn_spelling(read, marks)
     answer = learn_target(read, target, task, spelling)
@@ -161,7 +166,14 @@ def prepare(
 
 
 def prepare_again(
-    table: Table, target: str, classes: tuple[Label, ...] | None, encoding: Encoding, learnt: np.ndarray
+    table: Table,
+    target: str,
+    classes: tuple[Label, ...] | None,
+    encoding: Encoding,
+    learnt: np.ndarray,
+    *,
+    text_encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Prepared:
     """Prepare the table of an earlier fit in the same way.
 
@@ -177,6 +189,8 @@ def prepare_again(
         How the columns become numbers.
     learnt : array of bool
         A mask of the rows of the table: True for training rows.
+    text_encoding, sheet : str, optional
+        As for `prepare`.
 
     Returns
     -------
@@ -188,7 +202,7 @@ def prepare_again(
     TableError
         If the table is not that of the fit: its columns, rows or labels differ.
     """
-    read, notes = read_table(table, texts=encoding.spelling)
+    read, notes = read_table(table, texts=encoding.spelling, encoding=text_encoding, sheet=sheet)
     if read.num_rows != len(learnt):
         size = counted(read.num_rows, "row")
         raise TableError(f"the table has {size}, and that of the fit has {len(learnt):,}: give the table of the fit")

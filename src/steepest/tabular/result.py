@@ -80,13 +80,17 @@ class TableFit(TablePredictor):
     spread: np.ndarray | None = field(default=None, repr=False)
 
     @np.errstate(all="ignore")
-    def more(self, table: Table = None, **how: Unpack[Continuation]) -> TableFit:
+    def more(
+        self, table: Table = None, *, encoding: str | None = None, sheet: str | None = None, **how: Unpack[Continuation]
+    ) -> TableFit:
         """Continue from where this fit stopped, and score the result.
 
         Parameters
         ----------
         table : path, DataFrame, pyarrow.Table or dict, optional
             The table of the fit. It must be given if the fit was loaded from disk, because tables are not saved.
+        encoding, sheet : str, optional
+            The encoding of a CSV and the sheet of a workbook, as for `fit_table`.
         **how : optional
             ``epochs``, ``tolerance``, ``seconds``, ``callback`` and ``progress``, as for `Fit.more`.
 
@@ -109,7 +113,9 @@ class TableFit(TablePredictor):
             if held_out is not None:
                 held_out = replace(held_out, predicted=outputs_of(fitted, held_out.X))
         else:
-            ready = prepare_again(table, self.target, self.classes, self.encoding, self.learnt)
+            ready = prepare_again(
+                table, self.target, self.classes, self.encoding, self.learnt, text_encoding=encoding, sheet=sheet
+            )
             fitted = self.fit.more(ready.training.X, ready.training.y, **how)
             held_out = held_out_of(fitted, ready.held_out)
         fitted.columns, fitted.trace.names = self.fit.columns, self.fit.trace.names

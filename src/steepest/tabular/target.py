@@ -114,6 +114,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None, spellin
     if spelling is None or (task == "regression" and target not in spelling):
         # A fit of an earlier version does not hold it, and its target may have decimal commas.
         spelling = learn_spelling(table)
+    spelling.check([target])
     written, read = spelling.get(target), ""
     if written is not None:
         data, written, read = _as_written(data, written, spelling, task)

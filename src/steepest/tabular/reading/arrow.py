@@ -31,7 +31,7 @@ def arrow() -> ModuleType:
     Returns
     -------
     module
-        pyarrow, with its modules compute, csv, json and parquet loaded.
+        pyarrow, with its modules compute, csv, interchange, json and parquet loaded.
 
     Raises
     ------
@@ -42,6 +42,7 @@ def arrow() -> ModuleType:
         import pyarrow
         import pyarrow.compute
         import pyarrow.csv
+        import pyarrow.interchange
         import pyarrow.json
         import pyarrow.parquet
     except ModuleNotFoundError:

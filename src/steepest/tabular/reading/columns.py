@@ -172,6 +172,29 @@ def texts_of(data: pa.ChunkedArray) -> pa.ChunkedArray:
     return data.cast(pyarrow.large_string())
 
 
+def whole_as_texts(data: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return a column of whole numbers as texts, as they were written.
+
+    Parameters
+    ----------
+    data : pyarrow.ChunkedArray
+        The column.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray or None
+        The texts; None if the column holds something else than whole numbers.
+    """
+    pyarrow = arrow()
+    if pyarrow.types.is_floating(data.type):
+        # A column of whole numbers of which some are missing comes as floats from many libraries.
+        try:
+            data = pyarrow.compute.if_else(pyarrow.compute.is_nan(data), None, data).cast(pyarrow.int64())
+        except pyarrow.ArrowInvalid:
+            return None
+    return data.cast(pyarrow.large_string()) if pyarrow.types.is_integer(data.type) else None
+
+
 def as_codes(data: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     """Return the distinct texts of a column in order of appearance, and the code of each row's text.
 

@@ -19,11 +19,21 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from steepest.printable import quoted
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, LimitedStream
 from steepest.tabular.reading.columns import DECIMAL_HINT
-from steepest.tabular.reading.dialect import FALLBACK, LINES, NAMES, SEPARATORS, encoding_of, separator_of
-from steepest.tabular.reading.text_streams import between_tabs, transcoded
+from steepest.tabular.reading.layout.above import MOST_ABOVE, layout_of
+from steepest.tabular.reading.layout.encodings import (
+    FALLBACK,
+    NAMES,
+    encoding_of,
+    known_encoding,
+    nonsense,
+    proposals,
+)
+from steepest.tabular.reading.layout.separators import LINES, SEPARATORS
+from steepest.tabular.reading.layout.streams import between_tabs, transcoded
 from steepest.tabular.reading.written.numbers import MOST_DIGITS
 from steepest.writing import new_file
 
@@ -45,6 +55,9 @@ BLOCK = 1 << 22
 PATIENCE = 5.0
 # The most bytes to read in search of the header: a file that is no CSV may have no line break at all.
 LONGEST_HEADER = 100_000
+# The most bytes of lines that are not in UTF-8, from which their encoding is told. Chosen, not measured.
+SAMPLE = 20_000
+NEITHER = f"and it is not {NAMES[FALLBACK]} either"
 # How many bytes are unpacked at a time where only the beginning of a file is read.
 SHORT_STEP = 1 << 14
 # The first bytes of files of other kinds that are named like a CSV; each with the kind, and what the user can do.
@@ -52,6 +65,7 @@ DISGUISES = {
     b"PK\x03\x04": ("a zip archive or an Excel workbook", "name it .zip or .xlsx"),
     b"\x1f\x8b": ("gzip-compressed data", "name it .csv.gz"),
     b"PAR1": ("a Parquet file", "name it .parquet"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save it as .xlsx"),
 }
 
 
@@ -73,6 +87,8 @@ class CsvFile:
         The encoding of its text.
     spaced : bool
         Whether its columns are separated by spaces alone.
+    above : int
+        How many lines above the header are left out.
     """
 
     path: Path
@@ -81,6 +97,7 @@ class CsvFile:
     member: str = ""
     encoding: str = "utf-8"
     spaced: bool = False
+    above: int = 0
 
     @classmethod
     def at(cls, path: Path, ending: str, most: int) -> CsvFile:
@@ -114,10 +131,12 @@ class CsvFile:
         return "\t" if (self.member or self.ending).lower().startswith(".tsv") else ","
 
     def open(self, step: int = STEP) -> IO[bytes]:
-        """Open the file as a stream of bytes in UTF-8, decompressed a step at a time, up to the limit."""
+        """Open the table as a stream of bytes in UTF-8, decompressed a step at a time, up to the limit."""
         stream: IO[bytes] = io.BufferedReader(LimitedStream(self._stream(), ByteCount(self.label, self.most)), step)
         if self.encoding != "utf-8":
             stream = transcoded(stream, self.encoding)
+        for _ in range(self.above):
+            stream.readline()
         return between_tabs(stream) if self.spaced else stream
 
     def _stream(self) -> ByteStream:
@@ -130,7 +149,12 @@ class CsvFile:
 
 
 def read_csv(
-    path: Path, ending: str, most: int, texts: Collection[str] = (), decimal: str | None = None
+    path: Path,
+    ending: str,
+    most: int,
+    texts: Collection[str] = (),
+    decimal: str | None = None,
+    encoding: str | None = None,
 ) -> tuple[pa.Table, str, list[str]]:
     """Read a CSV file, and recognise its encoding and its separator.
 
@@ -148,6 +172,8 @@ def read_csv(
         The columns to read as texts.
     decimal : {".", ",", None}
         The decimal mark, if the user says it.
+    encoding : str, optional
+        The encoding, if the user says it.
 
     Returns
     -------
@@ -161,25 +187,30 @@ def read_csv(
     Raises
     ------
     TableError
-        If the file is no CSV, or a row has not as many fields as the header.
+        If the file is no CSV, it is in another encoding, or a row has not as many fields as the header.
+    ValueError
+        If Python knows no encoding of that name.
     """
+    given = None if encoding is None else known_encoding(encoding)
     file, notes = CsvFile.at(path, ending, most), list[str]()
-    file = replace(file, encoding=_encoding(file))
+    file = replace(file, encoding=given or _encoding(file))
     try:
-        table, separator, file = _table(file, texts, decimal)
+        table, separator, file, note = _table(file, texts, decimal)
     except _NotUtf8Error:
-        notes.append(_not_utf8(file))
-        file = replace(file, encoding=FALLBACK)
+        if given is not None:
+            raise TableError(f"{file.label} is not in UTF-8 ({_not_utf8(file)[0]}): give another encoding=") from None
+        notes.append(_western(file))
         try:
-            table, separator, file = _table(file, texts, decimal)
+            table, separator, file, note = _table(replace(file, encoding=FALLBACK), texts, decimal)
         except UnicodeError:
-            raise TableError(f"{file.label} is neither UTF-8 nor Windows-1252: save it again in UTF-8") from None
-    except UnicodeError:
-        raise TableError(f"{file.label} is not whole as {NAMES[file.encoding]}: save it again in UTF-8") from None
-    if file.encoding in NAMES and not notes:
+            raise _foreign(file, NEITHER) from None
+    except UnicodeError as error:
+        raise _not_whole(file, given, error) from None
+    if given is None and file.encoding in NAMES and not notes:
         notes.append(f"its encoding is {NAMES[file.encoding]}")
+    notes += [note] * bool(note)
     if separator != file.separator:
-        notes.append(f"the columns are separated by {SEPARATORS[separator]}")
+        notes.append(f"the columns are separated by {SEPARATORS.get(separator, quoted(separator))}")
     if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in table.column_names):
         notes.append("every column has a number for a name: is the first line of the file a row rather than a header?")
     if separator == ";":
@@ -202,18 +233,17 @@ def _encoding(file: CsvFile) -> str:
     return encoding_of(start)
 
 
-def _table(file: CsvFile, texts: Collection[str], decimal: str | None) -> tuple[pa.Table, str, CsvFile]:
-    """Read a file in its encoding; return the table, the separator, and the file as it was opened."""
-    pyarrow, lines = arrow(), _first_lines(file)
-    separator = separator_of(lines, file.separator, row_names=file.ending == ".txt")
-    if separator == " ":
-        file = replace(file, spaced=True)
+def _table(file: CsvFile, texts: Collection[str], decimal: str | None) -> tuple[pa.Table, str, CsvFile, str]:
+    """Read a file in its encoding; return the table, the separator, the file as opened, and what is left out."""
+    pyarrow = arrow()
+    above, separator, note = layout_of(_first_lines(file), file.separator, row_names=file.ending == ".txt")
+    file = replace(file, above=above, spaced=separator == " ")
     delimiter = "\t" if file.spaced else separator
     try:
         table, zeros = _parse(file, delimiter, texts)
         if any(pyarrow.types.is_binary(kind) for kind in table.schema.types):
             raise _NotUtf8Error
-        return _with_texts(file, delimiter, table, texts, zeros, decimal), separator, file
+        return _with_texts(file, delimiter, table, texts, zeros, decimal), separator, file, note
     except UnicodeDecodeError:
         if file.encoding == "utf-8":
             raise _NotUtf8Error from None
@@ -224,20 +254,21 @@ def _table(file: CsvFile, texts: Collection[str], decimal: str | None) -> tuple[
         raise _ragged(file, delimiter, error) from None
 
 
-def _first_lines(file: CsvFile) -> list[str]:
-    """Return the first lines that are not blank; refuse a file without any."""
+def _first_lines(file: CsvFile, most: int = MOST_ABOVE + LINES) -> list[str]:
+    """Return the first lines, with as many that are not blank; refuse a file without any."""
     found: list[bytes] = []
+    filled = 0
     with file.open(SHORT_STEP) as stream:
         for line in iter(lambda: stream.readline(LONGEST_HEADER), b""):
-            if line.strip():
-                found.append(line)
-            if len(found) == LINES:
+            found.append(line)
+            filled += bool(line.strip())
+            if filled == most:
                 break
-    if not found:
+    if not filled:
         raise TableError(f"{file.label} is empty: give a file with a header and rows")
     # A line that is longer is cut. The mark of UTF-8 at the beginning is no part of a name.
     text = b"".join(found).decode(errors="replace").removeprefix("\ufeff")
-    return [line for line in text.splitlines() if line.strip()][:LINES]
+    return text.splitlines()
 
 
 def _with_texts(
@@ -291,7 +322,8 @@ def _parse(
     """Return the table, and whether a field may begin with 0 and another digit."""
     reader, pyarrow = arrow().csv, arrow()
     # Names may have spaces around them in the file.
-    header = next(csv.reader(_first_lines(file)[:1], delimiter=delimiter), [])
+    first = next(filter(str.strip, _first_lines(file, 1)))
+    header = next(csv.reader([first], delimiter=delimiter), [])
     wanted = {name.strip() for name in texts}
     types = {name: pyarrow.string() for name in header if name.strip() in wanted}
     with file.open() as stream:
@@ -306,6 +338,7 @@ def _parse(
                 ),
             )
     if counter.quotes % 2 and (line := _open_quote(file, delimiter)):
+        line += file.above
         raise TableError(f"line {line:,} of {file.label} opens a quote that is never closed: close it or remove it")
     return table, counter.zeros
 
@@ -402,18 +435,51 @@ def _open_quote(file: CsvFile, separator: str) -> int:
     return 0
 
 
-def _not_utf8(file: CsvFile) -> str:
-    """Return a note on the first byte that is not UTF-8."""
+def _not_utf8(file: CsvFile) -> tuple[str, int, bytes]:
+    """Return a sentence on the first byte that is not UTF-8, the byte, and lines from there on with such bytes."""
+    found, byte, sample = "a line is not UTF-8", 0, b""
     with file.open() as stream:
         for number, line in enumerate(stream, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                byte = line[error.start]
-                what = f"line {number:,} holds the byte 0x{byte:02X}, which is not UTF-8"
-                shown = bytes([byte]).decode(FALLBACK, errors="replace")
-                return f"{what}: read as {NAMES[FALLBACK]}, where it is {shown!r}"
-    return f"it is not UTF-8: read as {NAMES[FALLBACK]}"
+            if line.isascii():
+                continue
+            if not sample:
+                try:
+                    line.decode()
+                    continue
+                except UnicodeDecodeError as error:
+                    byte = line[error.start]
+                    found = f"line {number:,} holds the byte 0x{byte:02X}, which is not UTF-8"
+            sample += line
+            if len(sample) > SAMPLE:
+                break
+    return found, byte, sample
+
+
+def _western(file: CsvFile) -> str:
+    """Return a note on a file that is read as Windows-1252; refuse one that makes no sense so."""
+    found, byte, sample = _not_utf8(file)
+    if word := nonsense(sample):
+        raise _foreign(file, NEITHER if "\ufffd" in word else f"and as {NAMES[FALLBACK]} it reads {word!r}")
+    shown = bytes([byte]).decode(FALLBACK, errors="replace")
+    return f"{found}: read as {NAMES[FALLBACK]}, where it is {shown!r} (encoding= reads it otherwise)"
+
+
+def _foreign(file: CsvFile, why: str) -> TableError:
+    """Return the error for a file in an encoding that the user must say, with those that make sense of it."""
+    found, _, sample = _not_utf8(file)
+    known = [f"encoding={name!r}, which reads {word!r}" for name, word in proposals(sample)]
+    remedy = " or ".join(known) or f"its encoding, such as encoding={FALLBACK!r}"
+    return TableError(f"{file.label} is not UTF-8 ({found}), {why}: give {remedy} (--encoding in the shell)")
+
+
+def _not_whole(file: CsvFile, given: str | None, error: UnicodeError) -> TableError:
+    """Return the error for a file that is not in the encoding that its first bytes tell, or the user."""
+    if given is None:
+        return TableError(f"{file.label} is not whole as {NAMES[file.encoding]}: save it again in UTF-8")
+    why = first_line(error)
+    if isinstance(error, UnicodeDecodeError):
+        why = f"the byte 0x{error.object[error.start]:02X} has no meaning there"
+    return TableError(f"{file.label} is not in the encoding {given} ({why}): give another encoding=")
 
 
 def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:
@@ -428,15 +494,20 @@ def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:
             for row in lines:
                 width = width or len(row)
                 if row and len(row) != width:
-                    what = f"line {start:,} of {file.label} has {counted(len(row), 'field')} and the header {width:,}"
+                    line = f"line {start + file.above:,} of {file.label}"
+                    what = f"{line} has {counted(len(row), 'field')} and the header {width:,}"
                     if lines.line_num > start:
-                        return TableError(f"{what} (the row ends in line {lines.line_num:,}): is a quote left open?")
+                        return TableError(
+                            f"{what} (the row ends in line {lines.line_num + file.above:,}): is a quote left open?"
+                        )
                     return TableError(f"{what}: correct the line, or put quotes around a text with a separator in it")
                 start = lines.line_num + 1
             # The csv module found only rows of the same length, so pyarrow refused the file for another reason.
             start = 0
     if start:
-        return TableError(f"line {start:,} of {file.label} has a field without an end: is a quote left open?")
+        return TableError(
+            f"line {start + file.above:,} of {file.label} has a field without an end: is a quote left open?"
+        )
     return TableError(f"{file.label} is not a CSV file ({first_line(error)}): save it again as CSV in UTF-8")
 
 

@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from steepest.arguments import closest
-from steepest.printable import cut
+from steepest.printable import cut, quoted
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
@@ -36,7 +38,13 @@ READERS = {".parquet": read_parquet, ".feather": read_feather, ".json": read_jso
 
 
 def read_table(
-    source: Table, max_bytes: float | None = None, *, texts: Collection[str] = (), decimal: str | None = None
+    source: Table,
+    max_bytes: float | None = None,
+    *,
+    texts: Collection[str] = (),
+    decimal: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> tuple[pa.Table, list[str]]:
     """Read a file, a DataFrame or a mapping of columns into a pyarrow table.
 
@@ -44,8 +52,9 @@ def read_table(
     ----------
     source : str, path, DataFrame, pyarrow.Table or dict
         A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .txt, .zip (with one CSV in it), .json, .jsonl, .xlsx,
-        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface,
-        such as a polars DataFrame; a dict of columns by name; or rows, of which each is a dict or a pandas Series: one
+        .feather or .parquet; a pandas DataFrame, without its index; any other object with Arrow's C stream interface or
+        the protocol `__dataframe__`, such as a DataFrame of polars, Modin or narwhals, or a relation of DuckDB; a
+        structured array of NumPy; a dict of columns by name; or rows, of which each is a dict or a pandas Series: one
         of them, or a list.
     max_bytes : number, optional
         The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
@@ -53,6 +62,10 @@ def read_table(
         The columns of a CSV that are read as texts, whatever they hold.
     decimal : {".", ",", None}
         The decimal mark of a CSV, if the user says it: with commas, a text such as 1.234 is no decimal number.
+    encoding : str, optional
+        The encoding of a CSV, by a name that Python knows, such as "cp1251"; the file tells it by default.
+    sheet : str, optional
+        The sheet of a workbook; by default the first with a table.
 
     Returns
     -------
@@ -69,6 +82,8 @@ def read_table(
         If the file does not exist, or the file or the table must be corrected first.
     TypeError
         If the source is of another type.
+    ValueError
+        If Python knows no such encoding, or an encoding or a sheet is given for a table that has none.
 
     Examples
     --------
@@ -78,20 +93,32 @@ def read_table(
     """
     most = read_limit(max_bytes)
     if not isinstance(source, str | os.PathLike):
+        _check_unused("a table in memory", encoding=encoding, sheet=sheet)
         return _with_names(_from_memory(source), "the table")[0], []
     path = Path(source)
     label, notes = path.name, list[str]()
     with _explained(path.name):
         ending = _ending(path)
         if ending in READERS:
+            _check_unused(f"a {ending} file", encoding=encoding, sheet=sheet)
             table = READERS[ending](path, most)
         elif ending == ".xlsx":
-            table, notes = read_excel(path, most)
+            _check_unused("a workbook", encoding=encoding)
+            table, notes = read_excel(path, most, sheet)
         else:
-            table, label, notes = read_csv(path, ending, most, texts, decimal)
+            _check_unused("a CSV", sheet=sheet)
+            table, label, notes = read_csv(path, ending, most, texts, decimal, encoding)
     table, renamed = _with_names(table, label)
     size = f"{counted(table.num_rows, 'row')} and {counted(table.num_columns, 'column')}"
     return table, [f"read {size} from {label}", *notes, *renamed]
+
+
+def _check_unused(what: str, **given: str | None) -> None:
+    """Refuse an option that a table of this kind does not have."""
+    for name, value in given.items():
+        if value is not None:
+            kinds = {"encoding": "CSV files", "sheet": "workbooks"}
+            raise ValueError(f"{name}={quoted(value)} is for {kinds[name]}, and this is {what}: leave it out")
 
 
 def _ending(path: Path) -> str:
@@ -141,15 +168,25 @@ def _from_memory(source: Table) -> pa.Table:
         source = as_columns(source)
         if pandas and isinstance(source, pandas.DataFrame):
             _check_names([str(name) for name in source.columns], "the table")
+            periods = [name for name, kind in source.dtypes.items() if isinstance(kind, pandas.PeriodDtype)]
+            source = source.assign(**{name: source[name].dt.to_timestamp() for name in periods}) if periods else source
             return pyarrow.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
             return pyarrow.table(source)
+        if hasattr(source, "__dataframe__"):
+            # The older protocol for frames, as Modin and cuDF have it.
+            return pyarrow.interchange.from_dataframe(source)
+        if isinstance(source, np.ndarray) and source.dtype.names:
+            return pyarrow.table({name: pyarrow.array(source[name], from_pandas=True) for name in source.dtype.names})
     except TableError:
         raise
-    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+    except (pyarrow.ArrowException, TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         why = "; ".join(first_line(part) for part in error.args)
         raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
-    raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {type(source).__name__}")
+    kind = type(source).__name__
+    if collect := next((name for name in ("collect", "compute", "to_table") if hasattr(source, name)), ""):
+        raise TypeError(f"the rows of a {kind} are not in memory yet: give what its {collect}() returns")
+    raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {kind}")
 
 
 def _check_names(names: list[str], label: str) -> None:

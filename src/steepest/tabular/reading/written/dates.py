@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from steepest.printable import quoted
-from steepest.tabular.reading.arrow import arrow, counted
-from steepest.tabular.reading.columns import DAY, is_text
+from steepest.tabular.reading.arrow import TableError, arrow, counted
+from steepest.tabular.reading.columns import DAY, is_text, whole_as_texts
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.missing import is_missing
 from steepest.tabular.reading.written.numbers import MOST_STRAYS
-from steepest.tabular.reading.written.words import SHARE, Words
+from steepest.tabular.reading.written.words import SHARE, Words, part_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +26,11 @@ MONTHS = ["january", "february", "march", "april", "may", "june", "july", "augus
           "december"]
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # fmt: on
+# Whole numbers such as 20201231 are dates if all are dates between these years, and this many differ. One in 27 of all
+# numbers between these years is a date, so that five others are dates by chance in 1 of 10 million columns.
+YEARS, FEWEST = (1800, 2200), 5
+# Whole numbers for a date that is missing or never comes, as databases have them.
+NEVER = ("0", "00000000", "99991231", "99999999")
 # Years of two digits from here on are of the last century. Chosen, not measured.
 CENTURY = 50
 # The zones that RFC 2822 names, and those of central Europe, in hours from UTC.
@@ -43,6 +48,7 @@ _YEAR = r"(?P<year>0000|00)"
 # The shapes of dates, in which each digit is 0 and each letter is small. In the second, `first` and `other` are day and
 # month, in an order that the values tell.
 _DATES = tuple(re.compile(date + time) for date, time in (
+    (r"(?P<year>0000)(?P<month>00)(?P<day>00)", _TIME),
     (r"(?P<year>0000)(?P<mark>[-/.\s])(?P<month>00?)(?P=mark)(?P<day>00?)", _TIME),
     (rf"(?P<first>00?)(?P<mark>[-/.]\s?)(?P<other>00?)(?P=mark){_YEAR}", _TIME),
     (rf"(?P<year>0000)[-/.\s]{_NAME}[-/.\s]{_DAY}", _TIME),
@@ -132,9 +138,12 @@ class WrittenDate:
         TableError
             If more than a tenth of the values are no dates.
         """
+        pyarrow = arrow()
+        if (whole := whole_as_texts(data)) is not None:
+            data = whole
         if not is_text(data.type):
             return data, ""
-        pyarrow, words = arrow(), Words.of(data)
+        words = Words.of(data)
         ticks, valid, _ = self._parsed(words)
         strays = ~valid & ~is_missing(words.texts, (*self.na, *self.strays))
         what = f"a date{' with a time zone' * self.zoned}{' (day first)' * self.day_first}"
@@ -156,15 +165,6 @@ def _dated(words: Words) -> Iterator[tuple[re.Match[str], np.ndarray, pa.Array]]
             yield found, indices, texts
 
 
-def _part(found: re.Match[str], part: str, texts: pa.Array, default: int = 0) -> np.ndarray:
-    """Return a part of each date as a whole number."""
-    if found.groupdict().get(part) is None:
-        return np.full(len(texts), default)
-    pyarrow = arrow()
-    digits = pyarrow.compute.utf8_slice_codeunits(texts, *found.span(part))
-    return digits.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
-
-
 def _parse(words: Words, day_first: bool) -> _Parsed:
     """Return the dates of all texts; `valid` also needs a day that exists, such as no 30 February."""
     size = len(words.texts)
@@ -182,16 +182,16 @@ def _days(found: re.Match[str], texts: pa.Array, day_first: bool) -> tuple[np.nd
     """Return the days since 1970, and which of them exist."""
     parts = found.groupdict()
     if "first" in parts:
-        first, other = (_part(found, part, texts) for part in ("first", "other"))
+        first, other = (part_of(found, part, texts) for part in ("first", "other"))
         day, month = (first, other) if day_first else (other, first)
     else:
-        day, month = _part(found, "day", texts, 1), _part(found, "month", texts)
+        day, month = part_of(found, "day", texts, 1), part_of(found, "month", texts)
     if parts.get("name"):
         month = np.full(len(texts), next(k for k, name in enumerate(MONTHS, 1) if name.startswith(parts["name"][:3])))
     if parts.get("quarter"):
-        quarter = _part(found, "quarter", texts)
+        quarter = part_of(found, "quarter", texts)
         month = np.where(quarter <= 4, 3 * quarter - 2, 0)
-    year = _part(found, "year", texts)
+    year = part_of(found, "year", texts)
     if len(parts["year"]) == 2:
         year = year + np.where(year >= CENTURY, 1900, 2000)
     real = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (year >= 1)
@@ -203,17 +203,19 @@ def _days(found: re.Match[str], texts: pa.Array, day_first: bool) -> tuple[np.nd
 def _time(found: re.Match[str], texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the microseconds since midnight UTC, and which of them are times of a day."""
     parts = found.groupdict()
-    hour, minute, second = (_part(found, part, texts) for part in ("hour", "minute", "second"))
+    hour, minute, second = (part_of(found, part, texts) for part in ("hour", "minute", "second"))
     possible = (hour <= 23) & (minute <= 59) & (second <= 60)
     if half := parts.get("half"):
         possible &= (hour >= 1) & (hour <= 12)
         hour = hour % 12 + 12 * (half == "p")
     time = ((hour * 60 + minute) * 60 + second) * 1_000_000
     if fraction := parts.get("fraction"):
-        time = time + _part(found, "fraction", texts) * 10**6 // 10 ** len(fraction)
+        time = time + part_of(found, "fraction", texts) * 10**6 // 10 ** len(fraction)
     offset = np.zeros(len(texts), np.int64)
     if east := parts.get("east"):
-        offset = (_part(found, "zone_hour", texts) * 60 + _part(found, "zone_minute", texts)) * (1 - 2 * (east == "-"))
+        offset = (part_of(found, "zone_hour", texts) * 60 + part_of(found, "zone_minute", texts)) * (
+            1 - 2 * (east == "-")
+        )
     elif zone := parts.get("zone"):
         offset += ZONES[zone] * 60
     return time - offset * 60_000_000, possible
@@ -243,15 +245,62 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
     >>> found.day_first, note
     (True, "when: texts read as dates, day first, such as '31/12/2019' as 2019-12-31")
     """
-    missing = is_missing(words.texts, marks.na)
+    return _learn(column, words, marks, is_missing(words.texts, marks.na), "texts")
+
+
+def learn_whole_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | None, str]:
+    """Tell whether the whole numbers of a column are dates, such as 20201231.
+
+    They are if all are, between 1800 and 2200, and at least five differ; 0, 99991231 and 99999999 are missing then. If
+    the user says that they are dates, any year and any count will do.
+
+    Parameters
+    ----------
+    column : str
+        The column.
+    words : Words
+        Its numbers, as texts.
+    marks : Marks
+        What the user says of missing values, and of the kind of the column.
+
+    Returns
+    -------
+    format, note : WrittenDate or None, str
+        The format, None if the column holds something else; a sentence on it for the user.
+
+    Examples
+    --------
+    >>> words = Words.of(arrow().chunked_array([[str(20191228 + k) for k in range(4)] + ["20200101"]]))
+    >>> learn_whole_date("day", words, Marks())[1]
+    "day: whole numbers read as dates, such as '20191228' as 2019-12-28 (kinds={'day': 'number'} keeps the numbers)"
+    """
+    asked = column in marks.kinds
+    missing = is_missing(words.texts, (*marks.na, *NEVER))
+    if any(shape != "00000000" and not missing[indices].all() for shape, indices, _ in words.groups):
+        return None, ""
+    ticks, valid, _ = _parse(words, False)
+    present = ~missing & (words.counts > 0)
+    if not asked:
+        years = ticks[present].astype("M8[us]").astype("M8[Y]").astype(int) + 1970
+        within = bool(((years >= YEARS[0]) & (years < YEARS[1])).all())
+        if not valid[present].all() or not within or present.sum() < FEWEST:
+            return None, ""
+    found, note = _learn(column, words, replace(marks, na=(*marks.na, *NEVER)), missing, "whole numbers")
+    return found, f"{note} (kinds={{{quoted(column)}: 'number'}} keeps the numbers)" if note and not asked else note
+
+
+def _learn(column: str, words: Words, marks: Marks, missing: np.ndarray, what: str) -> tuple[WrittenDate | None, str]:
+    """Return how dates are written, and a note; refuse dates that contradict the order that the user says."""
     present = words.counts[~missing].sum()
     if not present or sum(len(indices) for _, indices, _ in _dated(words.sample())) < SHARE / 2 * len(
         words.sample().texts
     ):
         return None, ""
     needed = max(1, SHARE * present)
-    day_first, doubt = _order(words)
+    day_first, doubt = _order(words) if marks.day_first is None else (marks.day_first, "")
     ticks, valid, zoned = _parse(words, day_first)
+    if marks.day_first is not None:
+        _check_order(column, words, valid, _parse(words, not day_first).valid & ~missing, day_first, needed)
     has_zone = bool(words.counts[valid & zoned & ~missing].sum() >= needed)
     chosen = WrittenDate(column, day_first, has_zone, marks.na)
     valid &= (zoned == has_zone) & ~missing
@@ -263,7 +312,8 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
     text, when = words.texts[k].as_py(), np.datetime64(int(ticks[k]), "us")
     day = when.astype("M8[D]")
     shown = str(day) if when == day else str(when.astype("M8[s]")).replace("T", " ")
-    note = f"{column}: texts read as dates{', day first' * day_first}"
+    ordered = any("first" in found.groupdict() for found, _, _ in _dated(words))
+    note = f"{column}: {what} read as dates{', day first' * (day_first and ordered)}"
     note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown) + doubt
     if any(len(found["year"]) == 2 for found, indices, _ in _dated(words) if valid[indices].any()):
         note += f"; years of two digits are from {1900 + CENTURY} to {1999 + CENTURY}"
@@ -275,11 +325,26 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
     return replace(chosen, strays=tuple(names)), note
 
 
+def _check_order(
+    column: str, words: Words, valid: np.ndarray, others: np.ndarray, day_first: bool, needed: float
+) -> None:
+    """Refuse dates that are none in the order that the user says, and are in the other."""
+    wrong = others & ~valid
+    if wrong.any() and words.counts[valid | others].sum() >= needed:
+        row = int(np.argmax(np.append(wrong, False)[words.codes]))
+        text = f"{column}: {quoted(words.texts[int(words.codes[row])].as_py())} in row {row + 1:,}"
+        orders = "the day first", "the month first"
+        ours, theirs = orders if day_first else orders[::-1]
+        raise TableError(
+            f"{text} has {theirs}, and day_first={day_first} says {ours}: correct it, or leave day_first= out"
+        )
+
+
 def _telling(words: Words, valid: np.ndarray, day_first: bool) -> int:
     """Return the index of a text whose day is above 12, which tells the order of day and month; else of any date."""
     for found, indices, texts in _dated(words):
         if "first" in found.groupdict():
-            telling = (_part(found, "first" if day_first else "other", texts) > 12) & valid[indices]
+            telling = (part_of(found, "first" if day_first else "other", texts) > 12) & valid[indices]
             if telling.any():
                 return int(indices[np.argmax(telling)])
     return int(np.argmax(valid))
@@ -290,8 +355,8 @@ def _order(words: Words) -> tuple[bool, str]:
     firsts, others, marks, weights = [], [], [], []
     for found, indices, texts in _dated(words):
         if "first" in found.groupdict():
-            firsts.append(_part(found, "first", texts))
-            others.append(_part(found, "other", texts))
+            firsts.append(part_of(found, "first", texts))
+            others.append(part_of(found, "other", texts))
             weights.append(words.counts[indices])
             marks += [found["mark"].strip()] * len(indices)
     if not firsts:
@@ -311,4 +376,6 @@ def _order(words: Words) -> tuple[bool, str]:
         day_first, why = False, "as no day above 12 tells the order"
     k = int(np.argmax(first != other))
     one, two = f"{first[k]}/{other[k]}", "day first" if day_first else "month first"
-    return day_first, f"; {one} could be day/month or month/day, and is read {two}, {why} (2020-12-31 leaves no doubt)"
+    option = "--month-first" if day_first else "--day-first"
+    other_way = f"day_first={not day_first}, or {option} in the shell, reads the other"
+    return day_first, f"; {one} could be day/month or month/day, and is read {two}, {why} ({other_way})"

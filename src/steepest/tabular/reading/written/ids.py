@@ -59,7 +59,7 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
             return ""
         if _UNNAMED.fullmatch(name) and numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
             return f"{name}: the numbers of the rows, so left out; features= takes it in"
-        if not _is_id(name) or len(np.unique(numbers)) < len(numbers):
+        if not is_identifier(name) or len(np.unique(numbers)) < len(numbers):
             return ""
     elif len(values.unique()) < len(values):
         return ""
@@ -68,7 +68,18 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
     return f"{name}: a different {'value' if whole else 'text'} in each row, {why}{remark}"
 
 
-def _is_id(name: str) -> bool:
-    """Tell whether a name is that of an identifier, such as PassengerId, customer_id or "Order no."."""
+def is_identifier(name: str) -> bool:
+    """Tell whether a name is that of an identifier.
+
+    Parameters
+    ----------
+    name : str
+        The name of a column.
+
+    Returns
+    -------
+    bool
+        True for names such as PassengerId, customer_id or "Order no.".
+    """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
     return bool(words) and (not _ANYWHERE.isdisjoint(words) or words[-1] in _LAST)

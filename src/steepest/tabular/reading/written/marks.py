@@ -1,19 +1,20 @@
-"""The options for how numbers are written in a table: the marks, and the words for a missing value."""
+"""The options for how a table is written: the marks of numbers, the order in dates, and the kinds of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from steepest.printable import quoted
 
 SPACES = " \u00a0\u2009\u202f"
 APOSTROPHES = "'\u2019"
+KINDS = ("number", "date", "text")
 
 
 @dataclass(frozen=True)
 class Marks:
-    """How numbers are written in a table, as far as the user says it; the texts of each column tell the rest.
+    """How a table is written, as far as the user says it; the texts of each column tell the rest.
 
     Parameters
     ----------
@@ -23,6 +24,10 @@ class Marks:
         The mark between thousands; "" if there is none.
     na : tuple of str
         Texts that mean a missing value, besides the usual ones.
+    day_first : bool or None
+        Whether 3/4/2020 is the third of April; None if the dates of a column tell it.
+    kinds : mapping of str to {"number", "date", "text"}
+        What columns hold, by name.
 
     Examples
     --------
@@ -37,9 +42,18 @@ class Marks:
     decimal: str | None = None
     thousands: str | None = None
     na: tuple[str, ...] = ()
+    day_first: bool | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, decimal: str | None, thousands: str | None, na: str | Iterable[str]) -> Marks:
+    def read(
+        cls,
+        decimal: str | None,
+        thousands: str | None,
+        na: str | Iterable[str],
+        day_first: bool | None = None,
+        kinds: Mapping[str, str] | None = None,
+    ) -> Marks:
         """Check the arguments of the user.
 
         Parameters
@@ -48,6 +62,10 @@ class Marks:
             The marks.
         na : str or iterable of str
             One text that means a missing value, or several.
+        day_first : bool or None
+            Whether the day comes before the month.
+        kinds : mapping or None
+            What columns hold.
 
         Returns
         -------
@@ -57,9 +75,9 @@ class Marks:
         Raises
         ------
         ValueError
-            If a mark is no mark, or the two are the same.
+            If a mark is no mark, the two are the same, or a kind is none.
         TypeError
-            If `na` holds something else than texts.
+            If `na` holds something else than texts, `day_first` is no bool, or `kinds` is no mapping.
         """
         if decimal not in (None, ".", ","):
             raise ValueError(f"decimal={quoted(decimal)}: give '.' or ','")
@@ -76,7 +94,13 @@ class Marks:
         for word in words:
             if isinstance(word, bool) or not isinstance(word, (str, int, float)):
                 raise TypeError(f"na={quoted(word)}: give texts that mean a missing value")
-        return cls(decimal, thousands, tuple(str(word).strip() for word in words))
+        if day_first is not None and not isinstance(day_first, bool):
+            raise TypeError(f"day_first={quoted(day_first)}: give True or False, or leave it out")
+        if kinds is not None and not isinstance(kinds, Mapping):
+            raise TypeError(f"kinds={quoted(kinds)}: give kinds by column, such as {{'zip': 'text'}}")
+        if unknown := next((each for each in (kinds or {}).items() if each[1] not in KINDS), None):
+            raise ValueError(f"kinds={{{quoted(unknown[0])}: {quoted(unknown[1])}}}: give 'number', 'date' or 'text'")
+        return cls(decimal, thousands, tuple(str(word).strip() for word in words), day_first, dict(kinds or {}))
 
     @property
     def conventions(self) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,15 @@ from steepest.tabular.reading.arrow import TableError, arrow, counted
 from steepest.tabular.reading.columns import is_text
 from steepest.tabular.reading.written.marks import APOSTROPHES, SPACES, Marks
 from steepest.tabular.reading.written.missing import is_missing
+from steepest.tabular.reading.written.units import (
+    CODES,
+    MONEY,
+    Unit,
+    are_factors,
+    is_currency,
+    is_factor,
+    unit_from,
+)
 from steepest.tabular.reading.written.words import SHARE, Words
 
 if TYPE_CHECKING:
@@ -27,27 +36,20 @@ MOST_DIGITS = 18
 # The most units that a note lists.
 MOST_UNITS = 5
 
-_MONEY = "$€£¥₹₽₩₺₪฿₫₴₦¢"
-_CODES = "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|INR|BRL|MXN|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|ZAR|KRW|SGD|HKD|THB|ILS"
 _WORD = r"[^\W\d_](?:[^\W\d_]|[²³/.·^*-])*"
 # The shape of a number, in which each digit is 0.
 _NUMBER = re.compile(rf"""
     (?P<open>\()?
     (?P<sign>[-+−–])?\s*
-    (?P<front>(?:US|CA|AU|NZ|HK|[ACRS])?[{_MONEY}]|(?:{_CODES}|Rs\.?|kr\.?)(?=[\s0-]))?\s*
+    (?P<front>(?:US|CA|AU|NZ|HK|[ACRS])?[{MONEY}]|(?:{CODES}|Rs\.?|kr\.?)(?=[\s0-]))?\s*
     (?P<inner>[-+−–])?
     (?P<late>\()?
     (?P<digits>0(?:[0.,_{APOSTROPHES}{SPACES}]*[0.,])?|[.,]0+)
     (?P<power>[eE][-+]?0+)?
     (?P<after>-(?=$))?
-    \s*(?P<unit>[%‰"″′°]|[{_MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}){{0,2}})?
+    (?P<space>\s*)(?P<unit>[%‰"″′°]|[{MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}|[ ]?[{MONEY}]){{0,2}})?
     (?P<close>\))?
 """, re.VERBOSE)  # fmt: skip
-# Units that are factors: beside 1.2k, 900 is not 900k.
-_FACTORS = {
-    "%", "‰", "percent", "pct", "k", "mn", "mio", "mill", "million", "bn", "mrd", "billion", "trillion", "tsd",
-    "thousand", "hundred", "lakh", "lac", "crore",
-}  # fmt: skip
 # Letters after a number that are no unit: those of ordinal numbers, of times of day, and of codes such as 1a and 1b.
 _NO_UNIT = re.compile(r"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°$€£¥₹₽₩₺₪฿₫₴₦¢dghklmsCFKLMVW]", re.IGNORECASE)
 
@@ -59,39 +61,31 @@ class _Shape(NamedTuple):
     start: int
     stop: int
     negative: bool
-    unit: str
+    unit: Unit
+    # Whether the letters behind it are no unit, so that it is a number only if they are a factor.
+    lone: bool
+
+    def unit_if(self, scaled: bool) -> str:
+        """Return the unit, if factors multiply or if they are units."""
+        return self.unit.rest if scaled else self.unit.name
 
 
 @lru_cache(4096)
 def _number(shape: str) -> _Shape | None:
     """Return what a shape of texts says of them as numbers; None if they are none."""
     found = _NUMBER.fullmatch(shape) if len(shape) <= 60 else None
-    if not found or (found["front"] and found["unit"]):
+    if not found or (unit := unit_from(found["front"] or "", found["unit"] or "", not found["space"])) is None:
         return None
     opened = [bracket for bracket in (found["open"], found["late"]) if bracket]
     if len(opened) != bool(found["close"]):
         return None
     signs = [sign for sign in (found["sign"], found["inner"], found["after"]) if sign]
-    if len(signs) + len(opened) > 1 or _NO_UNIT.fullmatch(found["unit"] or ""):
+    lone = _NO_UNIT.fullmatch(found["unit"] or "") is not None
+    if len(signs) + len(opened) > 1 or (lone and not unit.factor) or (found["power"] and unit.factor):
         return None
     start, stop = found.start("digits"), found.end("power") if found["power"] else found.end("digits")
     negative = bool(opened) or any(sign != "+" for sign in signs)
-    return _Shape(found["digits"], start, stop, negative, _unit(found["front"] or found["unit"] or ""))
-
-
-def _unit(written: str) -> str:
-    """Return a unit in one spelling: "years", "Year" and "year." are the same, "mW" and "MW" are not."""
-    unit = written.strip().rstrip(".")
-    if len(unit) > 2 and unit.endswith("s") and not unit.endswith("ss"):
-        unit = unit[:-1]
-    return unit.lower() if len(unit) > 3 else unit
-
-
-def _is_factor(unit: str) -> bool:
-    """Tell whether a unit multiplies its number, as % and k do, so that a number without it is in another unit."""
-    first = unit.partition(" ")[0]
-    # A small m is a metre.
-    return first == "M" or first.lower() in _FACTORS
+    return _Shape(found["digits"], start, stop, negative, unit, lone)
 
 
 @lru_cache
@@ -124,6 +118,8 @@ class WrittenNumber:
         The marks that may stand between thousands.
     unit : str
         The unit, before or after the number; "" if there is none.
+    scaled : bool
+        Whether factors such as k and M multiply.
     na : tuple of str
         Texts that mean a missing value, besides the usual ones.
     strays : tuple of str
@@ -140,6 +136,7 @@ class WrittenNumber:
     decimal: str = "."
     thousands: str = "," + APOSTROPHES + SPACES
     unit: str = ""
+    scaled: bool = False
     na: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
 
@@ -205,9 +202,13 @@ class WrittenNumber:
         return values
 
     def _accepts(self, shape: _Shape) -> bool:
-        # A share without a sign may be a share of 1, but a length without a unit is in that of the others.
-        same = shape.unit == self.unit or (shape.unit == "" and not _is_factor(self.unit))
-        return same and _pattern(self.decimal, self.thousands).fullmatch(shape.digits) is not None
+        unit = shape.unit_if(self.scaled)
+        # A share without a sign may be a share of 1, but a length without a unit is in that of the others; 5k beside
+        # lengths may be none.
+        bare = unit == "" and not is_factor(self.unit) and not (self.unit and shape.unit.factor)
+        same = unit == self.unit or bare or (unit == "" and self.scaled and is_currency(self.unit))
+        known = self.scaled or not shape.lone
+        return same and known and _pattern(self.decimal, self.thousands).fullmatch(shape.digits) is not None
 
     def _parsed(self, shape: _Shape, texts: pa.Array) -> np.ndarray:
         pyarrow, compute = arrow(), arrow().compute
@@ -218,6 +219,10 @@ class WrittenNumber:
                 digits = compute.replace_substring(digits, mark, "")
         if self.decimal == ",":
             digits = compute.replace_substring(digits, ",", ".")
+        if self.scaled and (power := shape.unit.power):
+            # As digits, 1.1e6 is exact, and 1.1 * 1e6 need not be.
+            exponent, between = (pyarrow.scalar(each, digits.type) for each in (f"e{power}", ""))
+            digits = compute.binary_join_element_wise(digits, exponent, between)
         numbers = digits.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
         numbers = -numbers if shape.negative else numbers
         return numbers if zeros is None else np.where(zeros, np.nan, numbers)
@@ -315,15 +320,17 @@ def learn_number(
     if _rows_of_numbers(words.sample(), marks) < SHARE / 2 or not present:
         return LearntNumber(None)
     groups = list(_numeric(words))
+    scaled = are_factors(shape.unit for shape, _, _ in groups)
+    groups = [group for group in groups if scaled or not group[0].lone]
     if sum(words.counts[indices].sum() for _, indices, _ in groups) < needed:
         return LearntNumber(None)
-    if reason := _identifier(groups):
+    if marks.kinds.get(column) != "number" and (reason := _identifier(groups)):
         return LearntNumber(None, f"{column}: {reason}, so its texts are identifiers, not numbers")
-    unit, others = _unit_of(groups, words.counts, needed)
+    unit, others = _unit_of(groups, words.counts, needed, scaled)
     if others:
         which = ", ".join(f"{one or 'none'} ({rows:,})" for one, rows in others.items())
         return LearntNumber(None, f"{column}: numbers in different units, {which}: its texts stay texts")
-    tried = [WrittenNumber(column, *convention, unit, marks.na) for convention in marks.conventions]
+    tried = [WrittenNumber(column, *convention, unit, scaled, marks.na) for convention in marks.conventions]
     rows = [int(words.counts[~np.isnan(each.values(words)) & ~missing].sum()) for each in tried]
     best, doubt, clear = max(range(len(tried)), key=rows.__getitem__), "", ""
     if len(tried) > 1:
@@ -342,7 +349,8 @@ def learn_number(
     strays = np.isnan(values) & ~missing
     names = words.texts.filter(arrow().array(strays)).to_pylist()[:MOST_STRAYS]
     chosen = replace(chosen, strays=tuple(names))
-    return LearntNumber(chosen, _note(chosen, words, values, missing, strays) + doubt, clear)
+    note = _note(chosen, words, values, missing, strays) + _spellings(groups, words, chosen)
+    return LearntNumber(chosen, note + doubt, clear)
 
 
 def _rows_of_numbers(words: Words, marks: Marks) -> float:
@@ -357,7 +365,7 @@ def _identifier(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) -> str:
     if len(groups) == 1 and set(groups[0][0].digits) == {"0"} and (size := len(groups[0][0].digits)) > MOST_DIGITS:
         return f"each has {size} digits, more than a number holds"
     for shape, _, texts in groups:
-        if len(shape.digits) > 1 and set(shape.digits) == {"0"} and not shape.unit and not shape.negative:
+        if len(shape.digits) > 1 and set(shape.digits) == {"0"} and not shape.unit.written and not shape.negative:
             zeros = _begins_with_zero(texts)
             if zeros.any():
                 return f"{texts[int(np.argmax(zeros))].as_py()!r} begins with 0"
@@ -365,24 +373,49 @@ def _identifier(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) -> str:
 
 
 def _unit_of(
-    groups: list[tuple[_Shape, np.ndarray, pa.Array]], counts: np.ndarray, needed: float
+    groups: list[tuple[_Shape, np.ndarray, pa.Array]], counts: np.ndarray, needed: float, scaled: bool
 ) -> tuple[str, dict[str, int]]:
     """Return the unit of a column, and the rows of each unit if there are several, which can't be one column."""
     rows: dict[str, int] = {}
+    bare_factors = False
     for shape, indices, _ in groups:
-        rows[shape.unit] = rows.get(shape.unit, 0) + int(counts[indices].sum())
+        name = shape.unit_if(scaled)
+        rows[name] = rows.get(name, 0) + int(counts[indices].sum())
+        bare_factors |= scaled and bool(shape.unit.factor) and not name
     if rows.get("", 0) >= needed:
         return "", {}
     units = {unit: count for unit, count in sorted(rows.items(), key=lambda pair: -pair[1]) if unit}
     if len(units) == 1:
         unit = next(iter(units))
-        if not _is_factor(unit) or "" not in rows or rows[unit] >= needed:
+        # A number without a factor may be in the unit of the others, but not one with a factor alone: 5k beside 5 km.
+        unclear = is_factor(unit) or (bare_factors and not is_currency(unit))
+        if not unclear or "" not in rows or rows[unit] >= needed:
             return unit, {}
         return unit, rows
     shown = dict(list(units.items())[:MOST_UNITS])
     if len(units) > MOST_UNITS:
         shown["others"] = sum(units.values()) - sum(shown.values())
     return "", shown
+
+
+def _spellings(groups: list[tuple[_Shape, np.ndarray, pa.Array]], words: Words, chosen: WrittenNumber) -> str:
+    """Return the end of a note on the factors of a column, and on the spellings of its unit; "" if there are none."""
+    used = [(shape, indices) for shape, indices, _ in groups if shape.unit_if(chosen.scaled) in ("", chosen.unit)]
+    note = ""
+    if chosen.scaled:
+        powers = {shape.unit.factor: shape.unit.power for shape, _ in used if shape.unit.factor}
+        note = "; " + " and ".join(f"{factor} is {10**power:,}" for factor, power in powers.items())
+        plain = [indices[0] for shape, indices in used if not shape.unit.factor]
+        if plain:
+            note += f", and {quoted(words.texts[int(plain[0])].as_py())} has no factor"
+    spellings: dict[str, set[str]] = {}
+    for shape, _ in used:
+        if shape.unit.written and not shape.unit.factor:
+            spellings.setdefault(shape.unit.written.lower(), set()).add(shape.unit.written)
+    for several in spellings.values():
+        if len(several) > 1:
+            note += f"; {' and '.join(sorted(several))} are one unit"
+    return note
 
 
 def _told_by_whole_numbers(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) -> str:

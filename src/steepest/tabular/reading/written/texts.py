@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from steepest.tabular.reading.arrow import arrow
-from steepest.tabular.reading.columns import is_text
+from steepest.tabular.reading.columns import is_text, texts_of, whole_as_texts
 from steepest.tabular.reading.written.words import Words
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class WrittenText:
         Parameters
         ----------
         data : pyarrow.ChunkedArray
-            Texts.
+            Texts, or numbers that are labels.
 
         Returns
         -------
@@ -48,7 +48,8 @@ class WrittenText:
             The texts; there is nothing to say of them.
         """
         if not is_text(data.type):
-            return data, ""
+            whole = whole_as_texts(data)
+            data = texts_of(data) if whole is None else whole
         pyarrow, words = arrow(), Words.of(data)
         known = pyarrow.array(["", *(word.lower() for word in self.na)], words.texts.type)
         missing = pyarrow.compute.is_in(pyarrow.compute.utf8_lower(words.texts), known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -156,3 +157,34 @@ class Words:
         if len(first) > most:
             shown.append(f"{len(first) - most:,} others ({self.counts[first[most:]].sum():,})")
         return ", ".join(shown)
+
+
+def part_of(found: re.Match[str], part: str, texts: pa.Array, default: int = 0) -> np.ndarray:
+    """Return a part of each of some texts as a whole number.
+
+    Parameters
+    ----------
+    found : re.Match
+        The parts of their shape, by name.
+    part : str
+        The part, of digits alone.
+    texts : pyarrow.Array
+        The texts, all of that shape.
+    default : int
+        The number if the shape lacks the part.
+
+    Returns
+    -------
+    array of int
+        The numbers.
+
+    Examples
+    --------
+    >>> part_of(re.match("(?P<day>00)/(?P<month>00)", "00/00"), "month", arrow().array(["31/12", "05/01"])).tolist()
+    [12, 1]
+    """
+    if found.groupdict().get(part) is None:
+        return np.full(len(texts), default)
+    pyarrow = arrow()
+    digits = pyarrow.compute.utf8_slice_codeunits(texts, *found.span(part))
+    return digits.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)

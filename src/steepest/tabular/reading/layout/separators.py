@@ -1,50 +1,17 @@
-"""How a CSV file is written: its encoding and its separator, told from its first lines."""
+"""The separator between the columns of a CSV, told from its first lines."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from steepest.tabular.reading.text_streams import split_at_spaces
+from steepest.tabular.reading.layout.streams import split_at_spaces
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 # How many lines are compared to find the separator. Chosen, not measured.
 LINES = 20
-# The encoding of texts that are not in UTF-8, as old programs of Windows write them. It holds Latin-1.
-FALLBACK = "cp1252"
-NAMES = {FALLBACK: "Windows-1252", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
-
-
-def encoding_of(start: bytes) -> str:
-    r"""Return the encoding of a file by its first bytes.
-
-    Parameters
-    ----------
-    start : bytes
-        The first bytes.
-
-    Returns
-    -------
-    str
-        The encoding: UTF-8 unless a mark, or a zero in every other byte, tells that of wide letters.
-
-    Examples
-    --------
-    >>> encoding_of("a,b".encode("utf-16")), encoding_of(b"a\x00,\x00b\x00"), encoding_of(b"a,b")
-    ('utf-16', 'utf-16-le', 'utf-8')
-    """
-    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    zeros = [start[parity::2].count(0) for parity in (0, 1)]
-    # Texts in Latin letters have a zero in nearly every other byte, and in no other.
-    if max(zeros) > len(start) // 4 and min(zeros) == 0:
-        return "utf-16-le" if zeros[1] else "utf-16-be"
-    return "utf-8"
 
 
 def separator_of(lines: list[str], expected: str, row_names: bool) -> str:
