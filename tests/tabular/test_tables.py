@@ -1,18 +1,23 @@
 """Reading tables, compared with pandas and the csv module, and every file that must be refused."""
 
+import datetime
 import gzip
 import importlib.util
 import json
 import re
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+import openpyxl
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from steepest.tabular.fit import fit_table
 from steepest.tabular.reading.arrow import TableError
 from steepest.tabular.reading.files import read_table
 
@@ -210,6 +215,42 @@ class TestOtherFiles:
             "1 row above the header is left out: 'Sales'",
         ]  # fmt: skip
 
+    def test_a_workbook_with_formulas_that_were_never_calculated(self, tmp_path):
+        book = openpyxl.Workbook()
+        book.active.append(["a", "b", "sum"])
+        for k in range(3):
+            book.active.append([k, 2 * k, f"=A{k + 2}+B{k + 2}"])
+        book.create_sheet("R & D").append(["x", "y"])
+        book["R & D"].append([1, "=1+1"])
+        book.save(tmp_path / "t.xlsx")
+        table, notes = read_table(tmp_path / "t.xlsx")
+        assert table.to_pydict() == {"a": [0, 1, 2], "b": [0, 2, 4], "sum": [None] * 3}
+        assert notes[2].startswith(
+            "3 cells hold formulas without a value, the first C2, so missing: open t.xlsx in Excel"
+        )
+        table, notes = read_table(tmp_path / "t.xlsx", sheet="R & D")
+        assert table.to_pydict() == {"x": [1], "y": [None]}
+        assert notes[1].startswith("1 cell holds a formula without a value, the first B2")
+        with pytest.raises(TableError, match=r"there is no sheet 'R and D' in t\.xlsx: did you mean 'R & D'"):
+            read_table(tmp_path / "t.xlsx", sheet="R and D")
+        with pytest.raises(TableError, match=r"'sum' has no value in any row.*3 cells hold formulas without a value"):
+            fit_table(tmp_path / "t.xlsx", "sum")
+
+    def test_titles_of_several_values_in_a_workbook(self, tmp_path):
+        book = openpyxl.Workbook()
+        for row in (
+            ["Report", "2020"],
+            ["by", "SAP"],
+            ["day", "n", "x", "c"],
+            ["1/2/2020", 1, 2.5, "u"],
+            ["2/2/2020", 2, 3.5, "v"],
+        ):
+            book.active.append(row)
+        book.save(tmp_path / "t.xlsx")
+        table, notes = read_table(tmp_path / "t.xlsx")
+        assert table.to_pydict() == {"day": ["1/2/2020", "2/2/2020"], "n": [1, 2], "x": [2.5, 3.5], "c": ["u", "v"]}
+        assert notes[1] == "2 rows above the header are left out: 'Report 2020', 'by SAP'"
+
     @pytest.mark.parametrize(
         ("name", "content", "words"),
         [
@@ -223,6 +264,47 @@ class TestOtherFiles:
     )
     def test_files_that_are_no_tables(self, tmp_path, name, content, words):
         assert words in refusal(write(tmp_path, content, name))
+
+
+class InterchangeFrame:
+    """A frame with the protocol `__dataframe__` alone, as those of older libraries."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __dataframe__(self, nan_as_null=False, allow_copy=True):
+        return self.table.__dataframe__(nan_as_null, allow_copy)
+
+
+class TestFrames:
+    known: ClassVar = {"n": [1, 2, 3], "c": ["x", None, "y"]}
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            pd.DataFrame,
+            lambda columns: pd.DataFrame(columns).convert_dtypes(dtype_backend="pyarrow"),
+            pl.DataFrame,
+            lambda columns: pytest.importorskip("narwhals").from_native(pl.DataFrame(columns)),
+            lambda columns: pa.table(columns).to_batches()[0],
+            lambda columns: InterchangeFrame(pa.table(columns)),
+            lambda columns: pd.DataFrame(columns).to_records(index=False),
+        ],
+    )
+    def test_frames_of_any_kind(self, make):
+        assert read_table(make(self.known))[0].to_pydict() == self.known
+
+    def test_a_frame_without_rows_in_memory_says_how_to_get_them(self):
+        with pytest.raises(
+            TypeError, match=r"the rows of a LazyFrame are not in memory yet: give what its collect\(\)"
+        ):
+            read_table(pl.LazyFrame(self.known))
+
+    def test_periods_and_times_of_pandas(self):
+        frame = pd.DataFrame({"t": pd.period_range("2020-01", periods=3, freq="M"), "at": [datetime.time(9, 30)] * 3})
+        table, _ = read_table(frame)
+        assert table["t"].to_pylist() == list(frame["t"].dt.to_timestamp())
+        assert table["at"].to_pylist() == list(frame["at"])
 
 
 class TestRefusals:

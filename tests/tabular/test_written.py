@@ -76,6 +76,48 @@ class TestNumbers:
         found, _ = numbers_of([f"${x:,.17g}" for x in numbers])
         np.testing.assert_array_equal(found, numbers)
 
+    @pytest.mark.parametrize(
+        "texts",
+        [
+            ["1.2M", "350k", "900", "3bn"],
+            ["1.2m", "350K", "900", "3B"],
+            ["$1.2M", "$350K", "$900", "$3B"],
+            ["£1.2m", "£0.35m", "£900", "£3,000m"],
+            ["1,2 Mio. €", "350 k€", "900 €", "3 Mrd. €"],
+            ["1200 TEUR", "350 TEUR", "900 EUR", "3000000 kEUR"],
+            ["1.2 million", "350 thousand", "900", "3 billion"],
+            ["120万円", "35万円", "900円", "30億円"],
+            ["12 lakh", "3.5 lakh", "900", "300 crore"],
+        ],
+    )
+    def test_factors(self, texts):
+        found, note = numbers_of(texts)
+        np.testing.assert_array_equal(found, [1_200_000, 350_000, 900, 3_000_000_000])
+        assert "has no factor" in note
+
+    def test_a_factor_alone_multiplies_and_is_said(self):
+        found, note = numbers_of(["28k", "1.1k", "35.07k"])
+        np.testing.assert_array_equal(found, [28_000, 1_100, 35_070])
+        assert note == "c: texts read as numbers, such as '35.07k' as 35070; k is 1,000"
+        # Kelvin behind a space, and metres.
+        assert numbers_of(["300 K", "280 K"])[0].tolist() == [300, 280]
+        assert numbers_of(["300 m", "280 m"])[0].tolist() == [300, 280]
+
+    @pytest.mark.parametrize(
+        ("texts", "words"),
+        [
+            (["12 KM", "13 km", "8 Km"], "in km, such as '12 KM' as 12; KM and Km and km are one unit"),
+            (["12 Kg", "13 kg", "8 KG"], "KG and Kg and kg are one unit"),
+            (["12 km/H", "13 km/h", "8 KM/h"], "are one unit"),
+            (["12 percent", "13 %", "8 pct"], "in %"),
+            (["12 m/s", "13 m/s", "8 m/s"], "in m/s"),
+        ],
+    )
+    def test_one_unit_in_several_spellings(self, texts, words):
+        found, note = numbers_of(texts)
+        assert found.tolist() == [12, 13, 8]
+        assert words in note
+
     @pytest.mark.parametrize("word", ["?", "-", "--", ".", "missing", "n/a", "N.A.", "unknown", "#DIV/0!", "", "  "])
     def test_a_word_for_a_missing_value(self, word):
         found, note = numbers_of(["1", "2.5", word, "4"])
@@ -215,7 +257,17 @@ class TestNumbers:
         np.testing.assert_array_equal(encoded, [1, np.nan, 3, 4])
 
     @pytest.mark.parametrize(
-        "given", [("x", None, ()), (None, "x", ()), (",", ",", ()), (None, None, 5), (None, None, [None])]
+        "given",
+        [
+            ("x", None, ()),
+            (None, "x", ()),
+            (",", ",", ()),
+            (None, None, 5),
+            (None, None, [None]),
+            (None, None, (), "yes"),
+            (None, None, (), None, ["zip"]),
+            (None, None, (), None, {"zip": "label"}),
+        ],
     )
     def test_marks_that_make_no_sense(self, given):
         with pytest.raises((ValueError, TypeError), match="give"):
@@ -309,6 +361,61 @@ class TestDates:
         assert words in spelling.notes["c"]
         assert ("could be" in spelling.notes["c"]) == ("is read" in words or "as dates" in words)
 
+    @pytest.mark.parametrize("day_first", [True, False])
+    def test_the_user_says_the_order(self, day_first):
+        table = pa.table({"c": ["3/4/2020", "5.6.2020"], "iso": ["2020-01-05", "2020-01-06"]})
+        spelling = learn_spelling(table, Marks(day_first=day_first))
+        assert [day.month for day in spelling["c"].read(table["c"])[0].to_pylist()] == ([4, 6] if day_first else [3, 5])
+        assert "could be" not in spelling.notes["c"]
+        assert spelling["iso"].read(table["iso"])[0][1].as_py().day == 6
+
+    @pytest.mark.parametrize(("day_first", "text"), [(True, "5/16/2020"), (False, "16/5/2020")])
+    def test_a_date_against_the_order_is_refused_if_it_is_used(self, day_first, text):
+        table = read_table({"c": ["3/4/2020", text], "n": [1, 2]})[0]
+        spelling = learn_spelling(table, Marks(day_first=day_first))
+        with pytest.raises(TableError, match=f"^c: '{text}' in row 2 has the .* first, and day_first={day_first} says"):
+            learn_encoding(table, spelling=spelling)
+        assert learn_encoding(table, spelling=spelling, drop=["c"]).names == ("n",)
+
+    def test_the_option_is_named_where_the_order_is_not_told(self):
+        assert "day_first=True, or --day-first in the shell" in learn_spelling(pa.table({"c": ["3/4/2020"]})).notes["c"]
+        assert "day_first=False, or --month-first" in learn_spelling(pa.table({"c": ["3.4.2020"]})).notes["c"]
+
+    @pytest.mark.parametrize("kind", [int, str, float])
+    def test_whole_numbers_that_are_dates(self, kind):
+        days = [*DAYS, None]
+        whole = [None if day is None else kind(f"{day:%Y%m%d}") for day in days]
+        encoding, clean = (
+            learn_encoding(read_table({"c": each, "n": range(31)})[0], missing="keep") for each in (whole, days)
+        )
+        assert encoding.names == clean.names
+        X, known = (
+            each.transform(read_table({"c": column, "n": range(31)})[0]).X
+            for each, column in ((encoding, whole), (clean, days))
+        )
+        np.testing.assert_array_equal(X, known)
+        assert "whole numbers read as dates" in encoding.notes[0]
+        assert "kinds={'c': 'number'} keeps" in encoding.notes[0]
+
+    def test_a_date_that_never_comes_is_missing(self):
+        table = pa.table({"c": [*(int(f"{day:%Y%m%d}") for day in DAYS), 99991231, 0]})
+        spelling = learn_spelling(table)
+        assert spelling["c"].read(table["c"])[0].null_count == 2
+        assert "missing: '99991231' (1), '0' (1)" in spelling.notes["c"]
+
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("customer_id", [int(f"{day:%Y%m%d}") for day in DAYS]),
+            ("price", [*(int(f"{day:%Y%m%d}") for day in DAYS), 20201301]),
+            ("price", [20200101, 20200102, 20200103]),
+            ("price", [17990101 + k for k in range(20)]),
+            ("price", [20200101.5 + k for k in range(20)]),
+        ],
+    )
+    def test_whole_numbers_that_stay_numbers(self, name, values):
+        assert name not in learn_spelling(pa.table({name: values}))
+
     def test_days_that_do_not_exist_are_no_dates(self):
         texts = [*DAYS.strftime("%d/%m/%Y"), "30/02/2020", "?"]
         table = pa.table({"c": texts})
@@ -348,6 +455,87 @@ class TestDates:
             X = learn_encoding(table, missing=missing).transform(table).X
             known = X[:-1, :3].mean(axis=0) if missing == "mean" else np.full(3, np.nan)
             np.testing.assert_allclose(X[-1, :3], known)
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        "form",
+        ["%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S%p", "%Hh%M", "%H:%M Uhr"],
+    )
+    def test_times_of_day(self, form):
+        times = pd.date_range("2020-01-01", periods=47, freq="31min")
+        if "%S" in form:
+            times = times + pd.to_timedelta(np.arange(47), unit="s")
+        texts = [*(time.lstrip("0") if k % 2 else time for k, time in enumerate(times.strftime(form))), "?"]
+        texts = [f"0{text}" if text.startswith((":", "h")) else text for text in texts]
+        table = read_table({"c": texts, "n": range(48)})[0]
+        clean = read_table({"c": [*times.time, None], "n": range(48)})[0]
+        encoding, known = learn_encoding(table), learn_encoding(clean)
+        assert encoding.names == known.names
+        assert encoding.names[0] == "c (hours since midnight)"
+        np.testing.assert_array_equal(encoding.transform(table).X, known.transform(clean).X)
+
+    @pytest.mark.parametrize(
+        ("texts", "hours", "words"),
+        [
+            (["36:12:36", "0:30:00"], [36.21, 0.5], "such as '36:12:36' as 36.21 hours"),
+            (["75:30", "3:45"], [75.5, 3.75], "read as minutes and seconds, all would be 60 times shorter"),
+            (["1 day 02:00:00", "0 days 12:30:00"], [26, 12.5], "durations"),
+        ],
+    )
+    def test_durations(self, texts, hours, words):
+        encoding, encoded = encode(texts)
+        assert encoding.names[0] == "c (hours)"
+        np.testing.assert_allclose(encoded.X[:, 0], hours)
+        assert words in encoding.notes[0]
+
+    def test_times_of_another_table(self):
+        clean = {"c": [datetime.time(9, 30), datetime.time(14, 15)], "n": [1, 2]}
+        texts = {"c": ["9:30", "2:15 PM"], "n": [1, 2]}
+        for learnt, given in ((clean, texts), (texts, clean)):
+            encoding = learn_encoding(read_table(learnt)[0])
+            encoding = Encoding.from_dict(json.loads(json.dumps(encoding.to_dict())))
+            assert encoding.transform(read_table(given)[0]).X[:, 0].tolist() == [9.5, 14.25]
+        with pytest.raises(TableError, match=r"^c: '25:00' in row 1 is not a time of day"):
+            encoding.transform(read_table({"c": ["25:00"], "n": [1]})[0])
+
+
+class TestKinds:
+    def test_what_the_user_says(self):
+        whole = [int(f"{day:%Y%m%d}") for day in DAYS]
+        table = read_table(
+            {"day": whole, "zip": [1, 2, 3] * 10, "level": [f"0{k}" for k in range(30)], "n": range(30)}
+        )[0]
+        marks = Marks.read(None, None, (), None, {"day": "number", "zip": "text", "level": "number"})
+        encoding = learn_encoding(table, spelling=learn_spelling(table, marks))
+        assert encoding.names == ("day", "zip=2", "zip=3", "level", "n")
+        np.testing.assert_array_equal(encoding.transform(table).X[:, 3], np.arange(30))
+        few = read_table({"day": whole[:2], "n": [1, 2]})[0]
+        spelling = learn_spelling(few, Marks(kinds={"day": "date"}))
+        assert learn_encoding(few, spelling=spelling).names[0] == "day (days since 2019-12-20)"
+        encoding = Encoding.from_dict(json.loads(json.dumps(encoding.to_dict())))
+        later = {"day": [20200101.0], "zip": [3.0], "level": ["07"], "n": [5]}
+        assert encoding.transform(read_table(later)[0]).X.tolist() == [[20200101, 0, 1, 7, 5]]
+
+    @pytest.mark.parametrize(
+        ("values", "kind", "words"),
+        [
+            (["1", "b"], "number", "c: 'b' in row 2 is no number, as kinds= says"),
+            (["5 km", "5 mi"], "number", "(numbers in different units, km (1), mi (1)"),
+            (["1/5/2020", "b"], "date", "c: 'b' in row 2 is no date"),
+            ([20200101, 5], "date", "c: '5' in row 2 is no date"),
+        ],
+    )
+    def test_a_column_of_another_kind_is_refused(self, values, kind, words):
+        table = read_table({"c": values, "n": [1, 2]})[0]
+        spelling = learn_spelling(table, Marks(kinds={"c": kind}))
+        with pytest.raises(TableError) as error:
+            learn_encoding(table, spelling=spelling)
+        assert words in str(error.value)
+
+    def test_a_column_that_is_not_there(self):
+        with pytest.raises(TableError, match="kinds= has no column 'z' in the table"):
+            learn_spelling(pa.table({"c": [1]}), Marks(kinds={"z": "text"}))
 
 
 class TestIdentifiers:

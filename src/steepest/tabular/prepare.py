@@ -13,6 +13,7 @@ from steepest.tabular.categories.answers import Answers
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
+from steepest.tabular.reading.excel_files import WITHOUT_VALUE
 from steepest.tabular.reading.files import read_table
 from steepest.tabular.reading.written.learn import learn_spelling
 from steepest.tabular.reading.written.marks import Marks
@@ -129,7 +130,13 @@ def prepare(
     read, notes = read_table(table, max_bytes, decimal=marks.decimal, encoding=text_encoding, sheet=sheet)
     size = read.num_rows
     spelling = learn_spelling(read, marks)
-    answer = learn_target(read, target, task, spelling)
+    try:
+        answer = learn_target(read, target, task, spelling)
+    except TableError as error:
+        # The values of a workbook may be missing because its formulas were never calculated.
+        if why := next((note for note in notes if WITHOUT_VALUE in note), ""):
+            raise TableError(f"{error} ({why})") from None
+        raise
     numbers = np.flatnonzero(answer.kept)
     if len(numbers) < size:
         read = read.filter(arrow().array(answer.kept))

@@ -20,6 +20,8 @@ from steepest.tabular.reading.values import as_text, table_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Words of the sentence on formulas, by which a later error finds it.
+WITHOUT_VALUE = "without a value"
 # A cell whose formula has no value behind it, and its name.
 _FORMULA = re.compile(rb"(<c\s[^>]*>)\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>|</c>)")
 _CELL = re.compile(rb'\sr="([A-Z]+\d+)"')
@@ -135,7 +137,7 @@ def formulas_without_values(path: Path, sheet: str) -> str:
     first = _CELL.search(cells[0])
     which = f", the first {first[1].decode()}" if first else ""
     holds = "cell holds a formula" if len(cells) == 1 else "cells hold formulas"
-    what = f"{len(cells):,} {holds} without a value{which}, so missing"
+    what = f"{len(cells):,} {holds} {WITHOUT_VALUE}{which}, so missing"
     return f"{what}: open {path.name} in Excel or LibreOffice and save it, which calculates them"
 
 

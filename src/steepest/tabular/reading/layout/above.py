@@ -14,6 +14,8 @@ from steepest.tabular.reading.layout.streams import split_at_spaces
 
 # The most lines above a header, and the most letters of one. Chosen, not measured.
 MOST_ABOVE, LONGEST = 30, 1000
+# The lines from a header on that must have as many fields. Chosen, not measured.
+FEWEST = 3
 # The most of them that a note quotes.
 MOST_QUOTED = 5
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
@@ -64,22 +66,27 @@ def layout_of(lines: Sequence[str], expected: str, row_names: bool) -> Layout:
     separator = given[1] if given else separator_of(texts[:LINES], expected, row_names)
     best = 0
     for mark in marks:
-        count = _lines_above(texts, mark)
+        # If a line further down differs, it is named later.
+        count = _lines_above(texts, mark, LINES) or _lines_above(texts, mark, FEWEST)
         if count and (not best or count < best):
             best, separator = count, mark
     if not best and not given and (best := _remarks_above_spaces(texts)):
         separator = " "
     if not best:
         return Layout(first, separator, "")
-    left = [text.strip().strip(separator).strip().strip('"') for text in texts[:best]]
+    values = (next(csv.reader([text], delimiter=separator), []) for text in texts[:best])
+    left = [" ".join(filter(None, map(str.strip, row))) for row in values]
     return Layout(shown[best], separator, left_out([text for text in left if text], "line"))
 
 
-def _lines_above(texts: Sequence[str], mark: str) -> int:
-    """Return how many lines that are not blank stand above a header, if this is the separator; 0 if none is told."""
+def _lines_above(texts: Sequence[str], mark: str, most: int) -> int:
+    """Return how many lines that are not blank stand above a header, if this is the separator; 0 if none is told.
+
+    As many lines as `most` from the header on must have as many fields.
+    """
     for start in range(min(MOST_ABOVE, len(texts) - 1)):
         try:
-            rows = [row for row in csv.reader(texts[start : start + LINES], delimiter=mark) if row]
+            rows = [row for row in csv.reader(texts[start : start + most], delimiter=mark) if row]
             above = next(csv.reader([texts[start]], delimiter=mark), [])
         except csv.Error:
             return 0

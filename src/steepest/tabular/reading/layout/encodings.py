@@ -87,7 +87,8 @@ def known_encoding(name: str) -> str:
     ('cp1251', 'shift_jis')
     """
     try:
-        b"".decode(name)
+        # Python has other codecs, too, such as base64.
+        "a".encode(name)
         return codecs.lookup(name).name
     except (LookupError, TypeError, ValueError):
         what = f"encoding={quoted(name)} is no encoding that Python knows"
@@ -165,7 +166,7 @@ def _suitability(words: list[str], scripts: tuple[str, ...]) -> float:
     for word in words:
         # A word is small, is capital, or begins with a capital.
         cased = word.islower() or word.isupper() or word[1:].islower() or not word[1:].isupper()
-        beyond = [letter for letter in word if not letter.isascii()]
+        beyond = [letter for letter in word if not letter.isascii() and unicodedata.category(letter)[0] in "LM"]
         # Latin words also have letters of ASCII, and others have none.
         mixed = len(beyond) <= 0.8 * len(word)
         wide += len(beyond)

@@ -145,7 +145,8 @@ class WrittenDate:
             return data, ""
         words = Words.of(data)
         ticks, valid, _ = self._parsed(words)
-        strays = ~valid & ~is_missing(words.texts, (*self.na, *self.strays))
+        missing = is_missing(words.texts, (*self.na, *self.strays))
+        valid, strays = valid & ~missing, ~valid & ~missing
         what = f"a date{' with a time zone' * self.zoned}{' (day first)' * self.day_first}"
         lost = words.lost(self.column, strays, valid, what)
         kind = pyarrow.timestamp("us", "UTC" if self.zoned else None)

@@ -47,11 +47,13 @@ _NUMBER = re.compile(rf"""
     (?P<digits>0(?:[0.,_{APOSTROPHES}{SPACES}]*[0.,])?|[.,]0+)
     (?P<power>[eE][-+]?0+)?
     (?P<after>-(?=$))?
-    (?P<space>\s*)(?P<unit>[%‰"″′°]|[{MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}|[ ]?[{MONEY}]){{0,2}})?
+    (?P<space>\s*)(?P<unit>[%‰"″′°℃℉]|[{MONEY}]|[°µμ]?{_WORD}(?:[ ]{_WORD}|[ ]?[{MONEY}]){{0,2}})?
     (?P<close>\))?
 """, re.VERBOSE)  # fmt: skip
 # Letters after a number that are no unit: those of ordinal numbers, of times of day, and of codes such as 1a and 1b.
-_NO_UNIT = re.compile(r"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°$€£¥₹₽₩₺₪฿₫₴₦¢dghklmsCFKLMVW]", re.IGNORECASE)
+_NO_UNIT = re.compile(
+    rf"(st|nd|rd|th)( .*)?|[ap]\.?m\.?|o'?clock|[^%‰\"″′°℃℉{MONEY}dghklmsCFKLMVWмгтлчс\u3400-\u9fff]", re.IGNORECASE
+)
 
 
 class _Shape(NamedTuple):

@@ -83,7 +83,8 @@ class WrittenTime:
             return (data.cast(pyarrow.time64("us")).cast(pyarrow.int64()).cast(kind) if of_day else data), ""
         words = Words.of(data)
         ticks, valid = _parse(words, self.long)
-        strays = ~valid & ~is_missing(words.texts, (*self.na, *self.strays))
+        missing = is_missing(words.texts, (*self.na, *self.strays))
+        valid, strays = valid & ~missing, ~valid & ~missing
         what = "a duration" if self.long else "a time of day"
         lost = words.lost(self.column, strays, valid, what)
         times = words.per_row(pyarrow.array(ticks, mask=~valid)).cast(kind)

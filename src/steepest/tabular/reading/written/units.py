@@ -22,10 +22,13 @@ _BILLIONS = {"billion", "trillion"}
 # The powers of ten of letters. Only k has no other meaning: K is also kelvin, m metre, M a concentration, and B and T
 # are letters of codes. `are_factors` decides from the whole column.
 _LETTERS = {"k": 3, "K": 3, "m": 6, "M": 6, "B": 9, "b": 9, "T": 12}
+# The powers of ten of Chinese and Japanese.
+_HAN = {"千": 3, "万": 4, "萬": 4, "億": 8, "亿": 8}
 _CURRENCY = re.compile(rf"[{MONEY}]|{CODES}|(?i:euro|dollar)")
 _FACTOR = re.compile(
     rf"(?P<word>(?i:{'|'.join(sorted(_WORDS, key=len, reverse=True))}))s?\.?"
     rf"(?:\s*(?P<money>[{MONEY}])|\s+(?P<rest>.+))?"
+    rf"|(?P<han>[{''.join(_HAN)}])(?P<count>[^\W\d_]*)"
     rf"|(?P<letter>[kKmMBbT])(?:\s?(?P<after>[{MONEY}]|{CODES})|(?<=[kKM])\s(?P<other>.+))?"
 )
 # Units of two or three letters that mean the same in any case. The others may not: mW and MW, mm and Mm, Mb and MB.
@@ -65,7 +68,7 @@ class Unit(NamedTuple):
         if self.factor == "T" and self.rest not in ("", "$", "USD"):
             # In German, T€ are thousands of euros.
             return 3
-        return _LETTERS.get(self.factor) or _WORDS.get(self.factor, 0)
+        return (_LETTERS | _WORDS | _HAN).get(self.factor, 0)
 
 
 def unit_from(front: str, behind: str, attached: bool) -> Unit | None:
@@ -94,8 +97,8 @@ def unit_from(front: str, behind: str, attached: bool) -> Unit | None:
     factor = rest = ""
     if found:
         word = found["word"]
-        factor = word.lower() if word else "B" if found["letter"] == "b" else found["letter"]
-        rest = next(filter(None, (found[group] for group in ("money", "rest", "after", "other"))), "")
+        factor = word.lower() if word else found["han"] or found["letter"].replace("b", "B")
+        rest = next(filter(None, (found[group] for group in ("money", "rest", "count", "after", "other"))), "")
     if front and behind and (not factor or rest):
         return None
     name = f"{front} {behind}" if front and behind else one_spelling(front or behind)
@@ -159,7 +162,7 @@ def is_factor(unit: str) -> bool:
     """
     first = unit.partition(" ")[0]
     # A small m is a metre.
-    return first in ("M", "%", "‰", "B", "T") or first.lower() == "k" or first in _WORDS
+    return first in ("M", "%", "‰", "B", "T") or first.lower() == "k" or first in _WORDS or first[:1] in _HAN
 
 
 def are_factors(units: Iterable[Unit]) -> bool:
