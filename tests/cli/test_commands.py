@@ -279,7 +279,7 @@ class TestFit:
             ("age,age,height\n1,2,3\n", [], "more than one column named 'age'"),
             ("age,height\n" + "".join(f"{k},text{k}\n" for k in range(5000)), [], "5,000 different texts"),
             ("age,height\n1,2\n1,2,3\n", [], "line 3 of u.csv has 3 fields"),
-            (b"age,height\n1,\x81\n", [], "u.csv is neither UTF-8 nor Windows-1252"),
+            (b"age,height\n1,\x81\n", [], "and it is not Windows-1252 either: give"),
             (TABLE, ["--features", "agee"], "did you mean 'age'?"),
             (TABLE, ["--drop", "none"], "there is no column 'none'"),
             (TABLE, ["--missing", "zero"], "missing='zero'"),
