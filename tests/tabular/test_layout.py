@@ -67,6 +67,7 @@ class TestAboveTheHeader:
             ("x,y\n1,2\n3,4\n", ["x", "y"]),
             ("# x,y\n1,2\n3,4\n", ["# x", "y"]),
             ("name,,\nbob,1,2\nann,3,4\n", ["name", "column 2", "column 3"]),
+            ("name,,\nbob,?,2\nann,3,4\n", ["name", "column 2", "column 3"]),
             ("name,kind\nbob,tall\nann,small\n", ["name", "kind"]),
             ("region,2019,2020\nnorth,1,2\nsouth,3,4\n", ["region", "2019", "2020"]),
             ("a\n1\n2\n", ["a"]),

@@ -629,6 +629,21 @@ class TestAnotherTable:
             encoding.transform(read_table(table)[0])
         assert words in str(error.value)
 
+    @pytest.mark.parametrize(
+        ("learnt", "later"),
+        [(["5 %", "7 %"], "0.07"), (["5 km", "7 km"], "30k"), (["5 K", "7 K"], "6"), (["5k", "7k"], "6 km")],
+    )
+    def test_a_number_in_another_unit_is_refused(self, learnt, later):
+        encoding = learn_encoding(read_table({"c": learnt, "n": [1, 2]})[0])
+        with pytest.raises(TableError, match=f"^c: '{later}' in row 1 is not a number"):
+            encoding.transform(read_table({"c": [later], "n": [1]})[0])
+
+    def test_numbers_without_a_unit_or_with_a_factor(self):
+        for learnt, later in ((["5 km", "7 km"], ["5", "7000"]), (["$5k", "$7M"], ["$0.005m", "7 million"])):
+            encoding = learn_encoding(read_table({"c": learnt, "n": [1, 2]})[0])
+            known = [5, 7000] if "km" in learnt[0] else [5000, 7e6]
+            assert encoding.transform(read_table({"c": later, "n": [1, 2]})[0]).X[:, 0].tolist() == known
+
     def test_numbers_that_were_none_of_texts(self):
         encoding = learn_encoding(read_table({"n": [1.0, 2.0, 5.0], "m": [1, 2, 4]})[0], missing="keep")
         table = read_table({"n": ["1,234.5", "?", "7"], "m": [1, 2, 3]})[0]

@@ -19,8 +19,9 @@ FEWEST = 3
 # The most of them that a note quotes.
 MOST_QUOTED = 5
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
-# Values that are no names of columns: numbers, amounts and dates.
+# Values below names: numbers, amounts and dates; and those that are no names themselves, unlike a year or 10-19.
 _NUMBER = re.compile(r"[^\w]{0,3}\d.*")
+_NO_NAME = re.compile(r"(?!(?:19|20)\d\d$)[-+]?\d[\d.,/:]*|\d+-\d+-\d+")
 
 
 class Layout(NamedTuple):
@@ -148,7 +149,7 @@ def _is_header(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Tell whether a row holds names, with numbers below one of them."""
     names = [value.strip() for value in row]
     numbers = [bool(_NUMBER.fullmatch(name)) for name in names]
-    if not below or sum(map(bool, names)) < 2 or sum(numbers) > len(names) // 2:
+    if not below or sum(map(bool, names)) < 2 or any(map(_NO_NAME.fullmatch, names)):
         return False
     columns = ([value.strip() for value in column if value.strip()] for column in zip(*below, strict=True))
     return any(
