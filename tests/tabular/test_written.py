@@ -631,7 +631,13 @@ class TestAnotherTable:
 
     @pytest.mark.parametrize(
         ("learnt", "later"),
-        [(["5 %", "7 %"], "0.07"), (["5 km", "7 km"], "30k"), (["5 K", "7 K"], "6"), (["5k", "7k"], "6 km")],
+        [
+            (["5 %", "7 %"], "0.07"),
+            (["5 km", "7 km"], "30k"),
+            (["5 K", "7 K"], "6"),
+            (["5k", "7k"], "6 km"),
+            (["5k views", "7k views"], "6k"),
+        ],
     )
     def test_a_number_in_another_unit_is_refused(self, learnt, later):
         encoding = learn_encoding(read_table({"c": learnt, "n": [1, 2]})[0])
