@@ -121,6 +121,13 @@ class TestEncodings:
         text = f"{header},n\n" + "".join(f"{city},1\n" for city in cities)
         assert read_table(write(tmp_path, text.encode(encoding)))[0][header].to_pylist() == cities
 
+    def test_one_line_in_another_encoding_is_named(self, tmp_path):
+        file = write(tmp_path, "a,n\nKöln,1\n".encode() + "Fürth,2\n".encode("cp1252"))
+        with pytest.raises(
+            TableError, match=r"line 2 of t\.csv is UTF-8, and line 3 holds the byte 0xFC, which is not"
+        ):
+            read_table(file)
+
     @pytest.mark.parametrize(
         ("options", "name", "error", "words"),
         [

@@ -273,6 +273,10 @@ class TestNumbers:
         with pytest.raises((ValueError, TypeError), match="give"):
             Marks.read(*given)
 
+    @pytest.mark.parametrize("word", ["TOTAL", "Total:", "Subtotal", "Summe", "Gesamt", "Total général", "合計"])
+    def test_totals_in_other_words(self, word):
+        assert f"row 3 is called {word!r}: kept" in encode(["north", "south", word])[0].notes[0]
+
     def test_totals_are_named(self):
         encoding, encoded = encode(["north", "south", "Total"])
         assert "row 3 is called 'Total': kept" in encoding.notes[0]

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -198,7 +198,9 @@ def read_csv(
         table, separator, file, note = _table(file, texts, decimal)
     except _NotUtf8Error:
         if given is not None:
-            raise TableError(f"{file.label} is not in UTF-8 ({_not_utf8(file)[0]}): give another encoding=") from None
+            raise TableError(
+                f"{file.label} is not in UTF-8 ({_not_utf8(file).found}): give another encoding="
+            ) from None
         notes.append(_western(file))
         try:
             table, separator, file, note = _table(replace(file, encoding=FALLBACK), texts, decimal)
@@ -435,9 +437,21 @@ def _open_quote(file: CsvFile, separator: str) -> int:
     return 0
 
 
-def _not_utf8(file: CsvFile) -> tuple[str, int, bytes]:
-    """Return a sentence on the first byte that is not UTF-8, the byte, and lines from there on with such bytes."""
-    found, byte, sample = "a line is not UTF-8", 0, b""
+class _Foreign(NamedTuple):
+    """What is not UTF-8 in a file: a sentence on the first such byte, the byte, and lines from there on with others.
+
+    `wide` is the first line before it whose letters beyond ASCII are UTF-8, 0 if there is none.
+    """
+
+    found: str
+    byte: int
+    sample: bytes
+    wide: int
+
+
+def _not_utf8(file: CsvFile) -> _Foreign:
+    """Look for what is not UTF-8 in a file."""
+    found, byte, sample, wide = "a line is not UTF-8", 0, b"", 0
     with file.open() as stream:
         for number, line in enumerate(stream, 1):
             if line.isascii():
@@ -445,6 +459,7 @@ def _not_utf8(file: CsvFile) -> tuple[str, int, bytes]:
             if not sample:
                 try:
                     line.decode()
+                    wide = wide or number
                     continue
                 except UnicodeDecodeError as error:
                     byte = line[error.start]
@@ -452,12 +467,17 @@ def _not_utf8(file: CsvFile) -> tuple[str, int, bytes]:
             sample += line
             if len(sample) > SAMPLE:
                 break
-    return found, byte, sample
+    return _Foreign(found, byte, sample, wide)
 
 
 def _western(file: CsvFile) -> str:
     """Return a note on a file that is read as Windows-1252; refuse one that makes no sense so."""
-    found, byte, sample = _not_utf8(file)
+    found, byte, sample, wide = _not_utf8(file)
+    if wide:
+        what = f"line {wide:,} of {file.label} is UTF-8, and {found}"
+        raise TableError(
+            f"{what}: correct the latter, or give encoding={FALLBACK!r} if that is the encoding of all lines"
+        )
     if word := nonsense(sample):
         raise _foreign(file, NEITHER if "\ufffd" in word else f"and as {NAMES[FALLBACK]} it reads {word!r}")
     shown = bytes([byte]).decode(FALLBACK, errors="replace")
@@ -466,7 +486,7 @@ def _western(file: CsvFile) -> str:
 
 def _foreign(file: CsvFile, why: str) -> TableError:
     """Return the error for a file in an encoding that the user must say, with those that make sense of it."""
-    found, _, sample = _not_utf8(file)
+    found, _, sample, _ = _not_utf8(file)
     known = [f"encoding={name!r}, which reads {word!r}" for name, word in proposals(sample)]
     remedy = " or ".join(known) or f"its encoding, such as encoding={FALLBACK!r}"
     return TableError(f"{file.label} is not UTF-8 ({found}), {why}: give {remedy} (--encoding in the shell)")
