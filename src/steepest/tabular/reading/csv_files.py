@@ -475,9 +475,7 @@ def _western(file: CsvFile) -> str:
     found, byte, sample, wide = _not_utf8(file)
     if wide:
         what = f"line {wide:,} of {file.label} is UTF-8, and {found}"
-        raise TableError(
-            f"{what}: correct the latter, or give encoding={FALLBACK!r} if that is the encoding of all lines"
-        )
+        raise TableError(f"{what}: correct the latter, or give the encoding= of all lines, such as {FALLBACK!r}")
     if word := nonsense(sample):
         raise _foreign(file, NEITHER if "\ufffd" in word else f"and as {NAMES[FALLBACK]} it reads {word!r}")
     shown = bytes([byte]).decode(FALLBACK, errors="replace")

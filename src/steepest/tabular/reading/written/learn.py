@@ -33,7 +33,8 @@ WRITTEN: dict[str, type[Written]] = {
     "text": WrittenText,
 }
 # Names of a row that holds totals.
-TOTALS = r"(?i)^((grand |sub-?)?totals?|total g[eé]n[eé]ral|totale|(gesamt)?summe|(ins)?gesamt|suma|итого|合計|总计|總計)\s?:?$"
+_TOTALS = "(grand |sub-?)?totals?|total g[eé]n[eé]ral|totale|(gesamt)?summe|(ins)?gesamt|suma|итого|合計|总计|總計"
+TOTALS = rf"(?i)^({_TOTALS})\s?:?$"
 # Names of columns whose whole numbers may be dates, even if they are identifiers, as the date_key of data warehouses.
 DATED = re.compile(r"(?i)date|datum|data|fecha|jour|dt|day")
 # A total is one row among many; a category may have that name. Chosen, not measured.

@@ -65,8 +65,8 @@ class Unit(NamedTuple):
     @property
     def power(self) -> int:
         """The power of ten of the factor."""
-        if self.factor == "T" and self.rest not in ("", "$", "USD"):
-            # In German, T€ are thousands of euros.
+        if self.written in ("T€", "TEUR", "TCHF"):
+            # In German, these are thousands.
             return 3
         return (_LETTERS | _WORDS | _HAN).get(self.factor, 0)
 
@@ -142,7 +142,8 @@ def one_spelling(written: str) -> str:
 
 
 def _one_case(part: str) -> str:
-    if part.lower() in _SAME:
+    # ML are megalitres.
+    if part.lower() in _SAME and part != "ML":
         return _SAME[part.lower()]
     return part.lower() if len(part) > 3 and not _BYTES.fullmatch(part) else part
 
