@@ -91,7 +91,8 @@ def test_an_elastic_net_in_batches_is_that_of_scikit_learn(rows):
     y = X @ np.where(np.arange(20) < 4, 5.0, 0.0) + rng.standard_normal(300)
     X = X if rows == "sparse" else X.toarray()
     fit = st.fit(st.models.Linear(), X, y, penalty=st.penalties.ElasticNet(0.1, 0.02), batch_size=16, rng=0)
-    assert fit.success and fit.solver.startswith("SAGA, then proximal")
+    assert fit.success
+    assert fit.solver.startswith("SAGA, then proximal")
     # Its loss is half of ours.
     theirs = ElasticNet(alpha=0.06, l1_ratio=0.05 / 0.06, tol=1e-14, max_iter=100_000).fit(X, y)
     np.testing.assert_allclose(fit.params["coef"], theirs.coef_, atol=1e-8)
@@ -106,7 +107,8 @@ def test_several_classes_with_an_l1_penalty_in_batches_are_those_of_all_rows():
         st.fit(st.models.Multinomial(), X, y, penalty=st.penalties.L1(0.05), **how) for how in ({}, {"batch_size": 8})
     )
     np.testing.assert_allclose(fit.params["coef"], whole.params["coef"], atol=1e-8)
-    assert np.any(fit.params["coef"] == 0) and fit.certificate.gap < 1e-10
+    assert np.any(fit.params["coef"] == 0)
+    assert fit.certificate.gap < 1e-10
 
 
 @pytest.mark.parametrize("loss", ["poisson", "absolute"])

@@ -95,9 +95,9 @@ class AdaptiveLearner:
         return self.standing.loss
 
     @property
-    def average(self) -> np.ndarray:
+    def answer(self) -> np.ndarray:
         """The answer."""
-        return self.leader.average
+        return self.leader.answer
 
     @property
     def slope(self) -> np.ndarray:
@@ -149,14 +149,14 @@ class AdaptiveLearner:
 
     def compare(self, block: Block) -> None:
         """Change the leader if the other learner has come to predict better."""
-        advantage = np.subtract(*(part.row_losses(block, part.average) for part in self.parts))
+        advantage = np.subtract(*(part.row_losses(block, part.answer) for part in self.parts))
         advantage = advantage * (block.weight / block.weight.mean())
         drifts, calms = self.drift.add(advantage), self.calm.add(-advantage)
         age = self.rows - (self.drifts[-1] if self.drifts else 0)
         is_young = (self.is_drifting or not self.drifts) and age < PATIENCE * self.fast.half_life
         if drifts and not is_young:
             self.drifts += (self.rows,)
-            start = min((self.fast.average, self.fast.flat), key=lambda point: self.fast.value(block, point))
+            start = min((self.fast.answer, self.fast.flat), key=lambda point: self.fast.value(block, point))
             self.standing = self.fast.anew(start, DISTANCE, self.standing.rng)
             self.calm.restart()
             self.is_drifting = True

@@ -94,12 +94,11 @@ class Opening(Protocol):
     epochs: int
     step_size: float
 
-    def __call__(
-        self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]
-    ) -> tuple[S, bool]:
+    def __call__(self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether the epoch has lowered the value.
 
-        `gradient` is that without an L1 penalty, `left` is the number of epochs that come after this one, and `begin` returns the state at a point.
+        `gradient` is that without an L1 penalty, `left` is the number of epochs that come after this one, and `begin`
+        returns the state at a point.
         """
 
 

@@ -122,9 +122,7 @@ class ProximalNewtonSolver(HessianSolver[L1Step]):
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
 
-    def __init__(
-        self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None
-    ) -> None:
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         super().__init__(L1Step(glm, lam), curvature, *arguments, opening=opening)
 
     @property

@@ -101,9 +101,7 @@ class Saga:
         with compiled_code():
             self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
-    def __call__(
-        self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]
-    ) -> tuple[S, bool]:
+    def __call__(self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether the epoch has lowered the value."""
         key = jax.random.fold_in(jax.random.key(self.seed), left)
         x = _compiled_epoch(glm, self.layout, state.x, state.z, gradient, self.lam, self.step_size, key)

@@ -77,9 +77,7 @@ class WorkingSetSolver(HostSolver[Model, State]):
     The steps are taken in NumPy and SciPy: only the losses of the rows are compiled.
     """
 
-    def __init__(
-        self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None
-    ) -> None:
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         with compiled_code():
             self.losses = RowLosses(glm)
             self.columns_of_x = read_columns(glm.X)
