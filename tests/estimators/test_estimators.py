@@ -239,8 +239,18 @@ class TestPartialFit:
         assert learner.score(X, y) > 0.85
         assert learner.coef_.shape == (1, 600)
 
+    def test_an_l1_penalty_keeps_the_same_columns_as_all_rows(self):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((5_000, 8))
+        y = X[:, 0] - X[:, 1] + rng.standard_normal(5_000)
+        learner, whole = (DescentRegressor(penalty="l1", alpha=0.2, random_state=0) for _ in range(2))
+        for rows in np.split(np.arange(5_000), 10):
+            learner.partial_fit(X[rows], y[rows])
+        np.testing.assert_array_equal(learner.coef_ == 0, whole.fit(X, y).coef_ == 0)
+        assert np.sum(learner.coef_ == 0) == 6
+
     def test_unavailable_if_all_rows_are_needed(self):
-        assert not hasattr(DescentRegressor(penalty="l1", alpha=1.0), "partial_fit")
+        assert not hasattr(DescentRegressor(alpha="auto"), "partial_fit")
         assert not hasattr(DescentRegressor(loss="poisson"), "partial_fit")
         assert hasattr(DescentRegressor(loss="poisson", step=0.01), "partial_fit")
         assert not hasattr(DescentRegressor(loss=lambda z, y: (z - y) ** 2), "partial_fit")

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn import datasets
+from sklearn.linear_model import ElasticNet
 
 import steepest as st
 from steepest.fitting.linear.solvers.saga import POWERS
@@ -33,8 +35,8 @@ def test_raw_tables_end_certified_where_full_batch_ends(name, size):
     np.testing.assert_array_equal(np.diff(fit.trace.evaluations[:3]), [2, 2])
 
 
-def saga(A, y, size, epochs):
-    """SAGA for least squares in NumPy alone, with the batches in order; yields the point after each epoch."""
+def saga(A, y, size, epochs, strength=0.0):
+    """Proximal SAGA for the lasso in NumPy alone, with the batches in order; yields the point after each epoch."""
     n, d = A.shape
     m = -(-n // size)
     batches = [np.arange(k * size, min((k + 1) * size, n)) for k in range(m)]
@@ -56,6 +58,7 @@ def saga(A, y, size, epochs):
         for j, rows in enumerate(batches):
             new = gradient(rows, theta)
             theta = theta - (m * (new - known[j]) + sum(known)) / (3 * steepness)
+            theta[:-1] = np.sign(theta[:-1]) * np.maximum(np.abs(theta[:-1]) - strength / (3 * steepness), 0)
             known[j] = new
         yield theta
 
@@ -68,6 +71,50 @@ def test_its_epochs_are_saga(size):
     fit = st.fit(st.models.Linear(), X, y, batch_size=size, shuffle=False, rescale="none")
     expected = list(saga(np.c_[X, np.ones(100)], y, size, 2))
     np.testing.assert_allclose(fit.trace.x[1:3], expected, rtol=1e-9)
+
+
+def test_its_epochs_take_proximal_steps_for_an_l1_penalty():
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((100, 3)), rng.standard_normal(100)
+    # The solver has coordinates in which the columns are standardised.
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    fit = st.fit(st.models.Linear(), X, y, penalty=st.penalties.L1(0.1), batch_size=7, shuffle=False)
+    expected = list(saga(np.c_[X, np.ones(100)], y, 7, 2, 0.1))
+    assert np.any(expected[0][:-1] == 0)
+    np.testing.assert_allclose(fit.trace.x[1:3], expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("rows", ["dense", "sparse"])
+def test_an_elastic_net_in_batches_is_that_of_scikit_learn(rows):
+    rng = np.random.default_rng(4)
+    X = sp.random(300, 20, 0.3, random_state=4, format="csr")
+    y = X @ np.where(np.arange(20) < 4, 5.0, 0.0) + rng.standard_normal(300)
+    X = X if rows == "sparse" else X.toarray()
+    fit = st.fit(st.models.Linear(), X, y, penalty=st.penalties.ElasticNet(0.1, 0.02), batch_size=16, rng=0)
+    assert fit.success
+    assert fit.solver.startswith("SAGA, then proximal")
+    # Its loss is half of ours.
+    theirs = ElasticNet(alpha=0.06, l1_ratio=0.05 / 0.06, tol=1e-14, max_iter=100_000).fit(X, y)
+    np.testing.assert_allclose(fit.params["coef"], theirs.coef_, atol=1e-8)
+    np.testing.assert_array_equal(fit.params["coef"] == 0, theirs.coef_ == 0)
+
+
+def test_several_classes_with_an_l1_penalty_in_batches_are_those_of_all_rows():
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((400, 6))
+    y = np.digitize(X[:, 0] + 0.5 * rng.standard_normal(400), [-1, 1])
+    whole, fit = (
+        st.fit(st.models.Multinomial(), X, y, penalty=st.penalties.L1(0.05), **how) for how in ({}, {"batch_size": 8})
+    )
+    np.testing.assert_allclose(fit.params["coef"], whole.params["coef"], atol=1e-8)
+    assert np.any(fit.params["coef"] == 0)
+    assert fit.certificate.gap < 1e-10
+
+
+@pytest.mark.parametrize("loss", ["poisson", "absolute"])
+def test_an_l1_penalty_in_batches_needs_a_loss_of_bounded_curvature(loss):
+    with pytest.raises(ValueError, match=f"in batches .* and the (?i:{loss}) loss has none: leave batch_size= out"):
+        st.fit(st.models.Linear(), np.eye(20), np.ones(20), loss=loss, penalty=st.penalties.L1(0.1), batch_size=4)
 
 
 @pytest.mark.parametrize("shuffle", ["batches", "rows", False])

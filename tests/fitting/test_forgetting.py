@@ -53,6 +53,16 @@ def test_an_abrupt_change_is_found_and_unlearnt():
     assert f"signs of drift after {found:,} rows" in adaptive.run_.message
 
 
+def test_a_flip_costs_two_blocks():
+    X, y = flipped()
+    errors = (learnt(DescentRegressor(random_state=0), X, y) - y) ** 2
+    of_blocks = errors[ROWS // 2 :].reshape(-1, BLOCK).mean(axis=1)
+    # The first block after the flip can't be known, and its rows, of variance 57, are all that the second is known by.
+    assert of_blocks[0] > 100
+    assert of_blocks[1] < 57
+    assert of_blocks[3:].max() < 5
+
+
 def test_without_drift_the_answer_is_that_of_all_rows_alike():
     X, y = (a[: ROWS // 2] for a in flipped())
     fits = [st.fit(st.models.Linear(), blocks(X, y), forget=forget, rng=0) for forget in (None, "auto")]

@@ -325,7 +325,6 @@ class TestWords:
     @pytest.mark.parametrize(
         ("words", "changes"),
         [
-            ("its kinks at 0 need proximal steps", {"batch_size": 2}),
             ("its kinks at 0 need proximal steps", {"direction": "l-bfgs"}),
             ("its kinks at 0 need proximal steps", {"step": "wolfe"}),
             ("its kinks at 0 need proximal steps", {"step": st.steps.AdGD()}),

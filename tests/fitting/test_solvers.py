@@ -36,6 +36,13 @@ CASES = {
         {"batch_size": 8, "penalty": L2},
     ),
     "SAGA, then L-BFGS": (st.models.Logistic(), WIDE, Y > 0, {"batch_size": 8, "penalty": L2}),
+    "SAGA, then proximal Newton": (st.models.Logistic(), X, Y > 0, {"batch_size": 8, "penalty": L1}),
+    "SAGA, then proximal Newton on working sets": (
+        st.models.Linear(),
+        DRAWS.standard_normal((40, 1_001)),
+        Y[:40],
+        {"batch_size": 8, "penalty": L1},
+    ),
     "Newton's method": (st.models.Logistic(), X, Y > 0, {"penalty": L2}),
     "Newton's method with conjugate gradients": (st.models.Logistic(), MANY, Y > 0, {"penalty": L2}),
     "the method of multipliers": (
@@ -186,7 +193,7 @@ def test_an_epoch_in_batches_that_lowers_nothing_is_the_last():
     class Idle:
         epochs, step_size = 2, 1.0
 
-        def __call__(self, glm, state, left, begin):
+        def __call__(self, glm, state, gradient, left, begin):
             return state, False
 
     solver.opening = Idle()

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Lasso, LogisticRegression
 from tests.interrupts import interrupted
 
 import steepest as st
@@ -50,6 +51,24 @@ def test_near_least_squares_in_raw_units(rows, columns, most, seed):
     assert abs(excess(fit, X, y)) < most
     assert (fit.outcome, fit.nfev, fit.certificate.kind) == ("completed", -(-rows // 1000), "none")
     assert "read once, so the answer is approximate" in fit.message
+
+
+@pytest.mark.parametrize("kind", ["linear", "classes"])
+def test_an_l1_penalty_finds_the_zeros_of_a_fit_to_all_rows(kind):
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((20_000, 20)) * 10.0 ** rng.uniform(-0.3, 0.3, 20) + 2
+    z = X[:, :4] @ [1.0, -1, 0.5, 0.5]
+    y = z + rng.standard_normal(20_000) if kind == "linear" else (z + rng.logistic(size=20_000) > 2).astype(float)
+    model, penalty = st.models.Linear() if kind == "linear" else st.models.Logistic(), st.penalties.L1(0.1)
+    fit = st.fit(model, blocks(X, y, 500), penalty=penalty, rng=0)
+    coef = fit.params["coef"]
+    if kind == "linear":
+        # Its loss is half of ours.
+        exact = Lasso(alpha=0.05).fit(X, y).coef_
+    else:
+        exact = LogisticRegression(l1_ratio=1.0, C=1 / (0.1 * 20_000), solver="saga", tol=1e-4).fit(X, y).coef_[0]
+    np.testing.assert_array_equal(coef == 0, exact == 0)
+    np.testing.assert_allclose(coef, exact, atol=0.05)
 
 
 def test_near_the_maximum_likelihood_of_classes():
@@ -211,7 +230,7 @@ BAD[2, 1] = np.nan
         ([(A, B)], {"batch_size": 0}, "batch_size=0"),
         ([(A, B)], {"shuffle": True}, "shuffle=True"),
         ([(A, B)], {"rescale": "much"}, "rescale='much'"),
-        ([(A, B)], {"penalty": st.penalties.L1(1.0)}, r"only penalties\.L2"),
+        ([(A, B)], {"penalty": st.penalties.L1(1.0), "rescale": "whiten"}, "mixes them: leave rescale= out"),
         ([(A, B)], {"loss": lambda z, y: np.abs(z - y)}, "only the squared loss and log loss"),
         ([(A, B)], {"loss": "log loss"}, "log loss takes targets of 0 and 1"),
     ],

@@ -41,7 +41,7 @@ from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
 from steepest.fitting.stream.adaptive import AUTO, Forget, Learner, read_forget
 from steepest.models import losses
-from steepest.models.penalties import L1, L2, ElasticNet, kink_of
+from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Bounds, Function, PyTree, Rows, RuleLike
@@ -87,10 +87,6 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
         raise AttributeError("partial_fit can't keep coefficients within bounds, which need all rows at once: use fit")
     if isinstance(penalty, str):
         raise AttributeError("partial_fit can't choose alpha='auto', which needs all rows: use fit, or give a number")
-    if estimator._streams and kink_of(penalty):
-        raise AttributeError(
-            f"partial_fit can't apply penalty={quoted(estimator.penalty)}: L1 needs all rows; use fit, or penalty='l2'"
-        )
     if estimator._streams and (loss in STEEP or not isinstance(loss, losses.Loss)):
         name = repr(loss) if isinstance(loss, losses.Loss) else "a loss of your own"
         raise AttributeError(f"partial_fit needs a learning rate for {name}: give one, such as step=0.01")

@@ -96,7 +96,7 @@ class OutputFitter:
         """
         assert isinstance(self.model, Linear)
         assert isinstance(self.loss, Loss)
-        assert self.penalty is None or isinstance(self.penalty, L2)
+        assert not isinstance(self.penalty, str)
         size = read_rows(self.batch_size) or BATCH
         if learner is None or learner.loss != self.loss:
             rng = np.random.default_rng(self.seed)

@@ -151,11 +151,12 @@ def check_rescaling(rescale: str) -> None:
 
 
 def refusal(
-    penalty: Function | None, model: Linear | Custom, loss: Function, by_hand: bool, has_rate: bool, rescale: str
+    penalty: Function | None, model: Linear | Custom, loss: Function, in_batches: bool, by_hand: bool, has_rate: bool,
+    rescale: str,
 ) -> str:  # fmt: skip
     """Return why an L1 penalty can't be combined with these options; "" if it can.
 
-    `by_hand` tells whether the user chose batches, a direction or a step, and `has_rate` whether the step is a learning
+    `by_hand` tells whether the user chose a direction or a step, and `has_rate` whether the step is a learning
     rate. With a learning rate the rule takes subgradients, for any loss and model, and claims no convergence.
     """
     if not kink_of(penalty):
@@ -173,8 +174,13 @@ def refusal(
         return "L1 and elastic net need a loss of the library, from steepest.losses: use penalties.L2 instead"
     if by_hand:
         return (
-            "its kinks at 0 need proximal steps, which use all rows and find their own step size: leave batch_size=, "
-            "direction= and step= out, use penalties.L2, or give a learning rate such as step=0.01"
+            "its kinks at 0 need proximal steps, which find their own step size: leave direction= and step= out, use "
+            "penalties.L2, or give a learning rate such as step=0.01"
+        )
+    if in_batches and not math.isfinite(loss.steepest):
+        return (
+            f"in batches its proximal steps need a loss of bounded curvature, and the {loss.name} loss has none: leave "
+            "batch_size= out, or give a learning rate such as step=0.01"
         )
     if rescale == "none":
         return "its proximal steps need columns of equal scale, and rescale='none' keeps yours: leave rescale= out"

@@ -215,8 +215,8 @@ class Settings:
         named = isinstance(step, str)
         finds_its_step = rules.searches or rules.adapts or (named and not is_optax(options.direction))
         rescale = read_rescaling(options.rescale, model, rows.X, finds_its_step)
-        has_rate, by_hand = not (finds_its_step or named), batch is not None or not options.automatic
-        if why := refusal(penalty, model, loss, by_hand, has_rate, options.rescale):
+        has_rate = not (finds_its_step or named)
+        if why := refusal(penalty, model, loss, batch is not None, not options.automatic, has_rate, options.rescale):
             raise ValueError(f"penalty={quoted(penalty)}: {why}")
         # An L1 penalty sets single coefficients to 0, and whitened columns would mix these: scale the columns instead.
         if bounds is not None:

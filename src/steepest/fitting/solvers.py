@@ -181,7 +181,8 @@ class Case:
         if isinstance(certifier, L1Certifier):
             # On working sets, which serve more coefficients, the loss is not smoothed.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
-            return partial(solver, model, certifier.lam, problem.curvature, certifier)
+            opening = Saga(model, self.layout, self.seed, certifier.lam) if with_saga else None
+            return partial(solver, model, certifier.lam, problem.curvature, certifier, opening=opening)
         opening = Saga(glm, self.layout, self.seed) if with_saga else None
         return partial(solver, glm, problem.curvature, certifier, opening=opening)
 
@@ -267,6 +268,18 @@ TABLE = (
         "a linear model in batches, with too many coefficients for Newton's method",
         "the same without Hessians, which are expensive for many coefficients",
         lambda case: case.has_smooth_penalty and case.in_batches, _by(LbfgsSolver, with_saga=True),
+    ),
+    Choice(
+        "SAGA, then proximal Newton",
+        f"a linear model in batches with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
+        "two epochs in batches come near the minimum, and proximal steps over all rows give exact zeros",
+        lambda case: case.has_narrow_l1 and case.in_batches, _by(ProximalNewtonSolver, with_saga=True),
+    ),
+    Choice(
+        "SAGA, then proximal Newton on working sets",
+        f"a linear model in batches with an L1 penalty and more than {PROXIMAL_NEWTON:,} coefficients",
+        "the same with a Hessian of some coefficients at a time",
+        lambda case: case.has_l1 and case.in_batches, _by(WorkingSetSolver, with_saga=True),
     ),
     Choice(
         "Newton's method",

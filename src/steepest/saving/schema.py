@@ -144,6 +144,7 @@ class TableRecord(FitRecord):
     loss: Json
     score: dict[str, Json] | None
     notes: list[str]
+    warnings: NotRequired[list[dict[str, Json]]]
 
 
 def checked(record: Mapping[str, Json], kind: type[T]) -> T:

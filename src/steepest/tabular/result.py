@@ -10,6 +10,7 @@ from typing import Unpack
 
 import numpy as np
 
+from steepest.finding import Finding
 from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, Limits, described_fit
@@ -64,6 +65,8 @@ class TableFit(TablePredictor):
         The score on the held-out rows; None if no rows were held out.
     notes : list of str
         Sentences on what was read, how each column was encoded, filled in or dropped, and what was fitted.
+    warnings : list of Finding
+        What is suspicious in the table, each with its evidence and a cure. An empty list if nothing is.
     learnt : array of bool
         A mask of the rows of the table: True for the rows that were fitted.
     held_out : HeldOut or None
@@ -78,6 +81,7 @@ class TableFit(TablePredictor):
     learnt: np.ndarray = field(repr=False)
     held_out: HeldOut | None = field(default=None, repr=False)
     spread: np.ndarray | None = field(default=None, repr=False)
+    warnings: list[Finding] = field(default_factory=list)
 
     @np.errstate(all="ignore")
     def more(
@@ -214,7 +218,10 @@ class TableFit(TablePredictor):
     def __str__(self) -> str:
         doubt = self.score.doubt() if self.score else ""
         lines = [doubt, ""] if doubt else []
-        return "\n".join([*lines, *map(printable, self.notes), "", self._described(), "", self._score_in_words()])
+        lines += [*map(printable, self.notes), "", self._described(), "", self._score_in_words()]
+        if self.warnings:
+            lines += ["", *(f"warning: {printable(each)}" for each in self.warnings)]
+        return "\n".join(lines)
 
     def _described(self) -> str:
         """Return the fit as text, without its notes and its score."""
@@ -243,7 +250,9 @@ class TableFit(TablePredictor):
         headline, _, text = self._described().partition("\n")
         if doubt := self.score.doubt() if self.score else "":
             headline, text = doubt, f"{headline}\n{text}"
-        return headline, "\n".join([self._score_in_words(), "", dedent(text), "", *self.notes])
+        return headline, "\n".join(
+            [self._score_in_words(), "", dedent(text), "", *(f"warning: {each}" for each in self.warnings), *self.notes]
+        )
 
     def _score_in_words(self) -> str:
         return self.score.words() if self.score else "no rows were held out, so there is no score"
@@ -264,6 +273,7 @@ class TableFit(TablePredictor):
             "loss": to_json(self.loss),
             "score": self.score and asdict(self.score),
             "notes": self.notes,
+            "warnings": [asdict(each) for each in self.warnings],
         }
 
     @classmethod
@@ -284,6 +294,8 @@ class TableFit(TablePredictor):
         """
         checked(record, TableRecord)
         record = dict(record)
+        # Folders of earlier versions lack them.
+        warnings = [checked(each, Finding) for each in record.pop("warnings", [])]
         own = {name: record.pop(name) for name in ("encoding", "target", "classes", "loss", "score", "notes")}
         if record["model"] is None:
             raise ValueError("the fit of a table has a model, and this one has none")
@@ -304,6 +316,7 @@ class TableFit(TablePredictor):
             loss=loss,
             score=own["score"] and checked(own["score"], Score),
             notes=own["notes"],
+            warnings=warnings,
             learnt=arrays["learnt"],
             # Folders of earlier versions lack it.
             spread=arrays.get("spread"),

@@ -78,5 +78,5 @@ def test_other_models_and_streams_are_refused(noisy):
         st.fit(lambda X, w: X @ w, *noisy, start={"w": np.ones(30)}, penalty="auto")
     with pytest.raises(ValueError, match="kernel='rbf'"):
         st.fit(models.SVM("rbf"), noisy[0], noisy[1] > 0, penalty="auto")
-    with pytest.raises(ValueError, match=r"supports only penalties\.L2"):
+    with pytest.raises(ValueError, match=r"supports only the penalties L1, L2"):
         st.fit(models.Linear(), iter([noisy]), penalty="auto")

@@ -262,9 +262,8 @@ class LinearSpec:
 
     @property
     def allows_saga(self) -> bool:
-        """Whether SAGA can begin the descent: it needs a smooth objective of bounded curvature."""
-        bounded = isinstance(self.loss, Loss) and math.isfinite(self.loss.steepest)
-        return self.is_convex and bounded and not kink_of(self.user_penalty)
+        """Whether SAGA can begin the descent: it needs a loss of bounded curvature."""
+        return self.is_convex and isinstance(self.loss, Loss) and math.isfinite(self.loss.steepest)
 
     @property
     def kinks(self) -> np.ndarray:

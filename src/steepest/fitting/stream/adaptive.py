@@ -41,7 +41,8 @@ class AdaptiveLearner:
 
     The first gives the answer, until the fast one predicts better beyond doubt: Bach and Maloof, "Paired learners for
     concept drift" (2008). Then the fast one gives the answer, and the first begins anew: where the fast one is, or at
-    coefficients of 0 if these predict better. It gives the answer again once it is the better one. The tests are
+    coefficients of 0 if these predict better. It gives the answer again once it is the better one. If the answer
+    predicts worse than coefficients of 0, as after a flip of all signs, both begin anew. The tests are
     `SequentialTest`; they look at each block before the learners do. So without drift the answer is that of the first
     learner, bit for bit.
 
@@ -64,6 +65,7 @@ class AdaptiveLearner:
     is_drifting: bool = False
     drift: SequentialTest = field(default_factory=lambda: SequentialTest(RARE))
     calm: SequentialTest = field(default_factory=lambda: SequentialTest(LIKELY))
+    failure: SequentialTest = field(default_factory=lambda: SequentialTest(RARE))
 
     @classmethod
     def of(cls, learner: StreamLearner) -> AdaptiveLearner:
@@ -95,9 +97,9 @@ class AdaptiveLearner:
         return self.standing.loss
 
     @property
-    def average(self) -> np.ndarray:
+    def answer(self) -> np.ndarray:
         """The answer."""
-        return self.leader.average
+        return self.leader.answer
 
     @property
     def slope(self) -> np.ndarray:
@@ -136,7 +138,7 @@ class AdaptiveLearner:
         """Return a copy that learns without changing this learner."""
         return replace(
             self, standing=self.standing.copied(), fast=self.fast.copied(),
-            drift=copy.copy(self.drift), calm=copy.copy(self.calm),
+            drift=copy.copy(self.drift), calm=copy.copy(self.calm), failure=copy.copy(self.failure),
         )  # fmt: skip
 
     def learn(self, block: Block) -> None:
@@ -148,18 +150,26 @@ class AdaptiveLearner:
             learner.learn(block)
 
     def compare(self, block: Block) -> None:
-        """Change the leader if the other learner has come to predict better."""
-        advantage = np.subtract(*(part.row_losses(block, part.average) for part in self.parts))
-        advantage = advantage * (block.weight / block.weight.mean())
-        drifts, calms = self.drift.add(advantage), self.calm.add(-advantage)
+        """Change the leader if the other learner, or a constant, has come to predict better."""
+        share = block.weight / block.weight.mean()
+        of_standing, of_fast = (share * part.row_losses(block, part.answer) for part in self.parts)
+        of_leader = of_fast if self.is_drifting else of_standing
+        drifts, calms = self.drift.add(of_standing - of_fast), self.calm.add(of_fast - of_standing)
+        fails = self.failure.add(of_leader - share * self.fast.row_losses(block, self.fast.flat))
         age = self.rows - (self.drifts[-1] if self.drifts else 0)
         is_young = (self.is_drifting or not self.drifts) and age < PATIENCE * self.fast.half_life
-        if drifts and not is_young:
+        if (fails or drifts) and not is_young:
             self.drifts += (self.rows,)
-            start = min((self.fast.average, self.fast.flat), key=lambda point: self.fast.value(block, point))
+            self.is_drifting = True
+            start = min((self.fast.answer, self.fast.flat), key=lambda point: self.fast.value(block, point))
             self.standing = self.fast.anew(start, DISTANCE, self.standing.rng)
             self.calm.restart()
-            self.is_drifting = True
+            if fails:
+                # All that was learnt is wrong, so the fast learner need not forget it first.
+                half_life = self.fast.half_life
+                self.fast = self.fast.anew(start, DISTANCE, self.fast.rng)
+                self.fast.half_life = half_life
+                self.drift.restart()
         elif self.is_drifting and calms:
             self.drift.restart()
             self.is_drifting = False

@@ -12,7 +12,7 @@ import numpy as np
 BETS = np.array([[0.01], [0.03], [0.1], [0.3]])
 # The unit of an advantage, in root mean squares of the earlier ones, and the limits to which advantages are clipped, in
 # units. They must be above -1 / max(BETS). An advantage below the limit is rare, as it is 6 root mean squares.
-UNIT, LOWEST, HIGHEST = 2.0, -3.0, 1.0
+UNIT, LOWEST, HIGHEST = 2.0, -3.0, 3.0
 # The rows after which a row counts half in the root mean square. Chosen, not measured.
 HALF_LIFE = 2_000
 

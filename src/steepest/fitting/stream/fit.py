@@ -26,7 +26,7 @@ from steepest.fitting.stream.blocks import Block, Blocks
 from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.stream.solver import StreamSolver
 from steepest.models import Linear, losses
-from steepest.models.penalties import L2, is_standard, scales_of
+from steepest.models.penalties import L1, L2, ElasticNet, is_standard, kink_of, scales_of
 from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
@@ -69,9 +69,14 @@ def fit_blocks(
         raise ValueError(
             f"epochs={quoted(epochs)}: X is an iterator, which can be read only once: give arrays for more epochs"
         )
-    if not (penalty is None or isinstance(penalty, L2)):
+    if not (penalty is None or isinstance(penalty, (L1, L2, ElasticNet))):
         raise ValueError(
-            f"penalty={quoted(penalty)}: X is an iterator, which supports only penalties.L2: use that, or give arrays"
+            f"penalty={quoted(penalty)}: X is an iterator, which supports only the penalties L1, L2 and ElasticNet: "
+            "use one of them, or give arrays"
+        )
+    if kink_of(penalty) and rescale == "whiten":
+        raise ValueError(
+            f"penalty={quoted(penalty)}: it sets coefficients to 0, and rescale='whiten' mixes them: leave rescale= out"
         )
     check_rescaling(rescale)
     check_shuffle(shuffle)
@@ -157,7 +162,7 @@ def fit_stream(
     objective = Objective(len(view.names), lambda x: value_and_grad(x)[0], value_and_grad, "traced", why, heavy=True)
     plan = Plan(objective, view, Rules(directions.Plain(), steps.DoG()), 1.0, budget, solver=begun)
     with plan.progress(progress) as shown:
-        driver = Driver(plan, learner.average, callback, shown)
+        driver = Driver(plan, learner.answer, callback, shown)
         run = driver.finish(concluded(driver.go(), solvers[0]))
         shown.finish(run.trace)
     known = {f.name: getattr(run, f.name) for f in fields(run)} | {"objective": None, "view": None}
@@ -169,7 +174,7 @@ def concluded(ending: Ending, solver: StreamSolver) -> Ending:
     outcome, cause = ending.outcome, ending.facts if ending.outcome is Outcome.RAISED else ""
     if outcome is Outcome.INTERRUPTED:
         cause = f"stopped at block {solver.blocks.number}; "
-    gains = solver.learner.gains(solver.block, solver.learner.average)
+    gains = solver.learner.gains(solver.block, solver.learner.answer)
     if outcome is Outcome.COMPLETED and not gains and len(solver.block.y) >= TELLING:
         outcome = Outcome.ITERATION_LIMIT
     worse = "" if gains else "on the last block the model is no better than the start; "

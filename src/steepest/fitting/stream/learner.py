@@ -22,8 +22,8 @@ from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.stream.blocks import Block
 from steepest.fitting.stream.moments import Moments
 from steepest.models import Linear, losses
-from steepest.models.penalties import L2, is_standard, ridge_of, scales_of
-from steepest.types import Array, Rows
+from steepest.models.penalties import is_standard, kink_of, ridge_of, scales_of
+from steepest.types import Array, Function, Rows
 
 # The default number of rows in a batch. Chosen, not measured: fewer rows make more steps, with noisier gradients.
 BATCH = 16
@@ -38,10 +38,11 @@ SURPRISE = 10.0
 
 
 class DogState(NamedTuple):
-    """The state of DoG: the point, the average, the largest distance from the start, Σ‖g‖², and the updates so far."""
+    """The state of DoG: the point, the averages of points and gradients, the largest distance, Σ‖g‖², the updates."""
 
     theta: Array
     average: Array
+    slope: Array
     distance: Array
     squares: Array
     updates: Array
@@ -51,7 +52,8 @@ class DogState(NamedTuple):
 class BlockBatches:
     """A block in batches of `size` rows, in its own coordinates; a batch without weight changes nothing.
 
-    `memory` is the number of updates that count: inf if nothing is forgotten.
+    `kinks` are the strengths of an L1 penalty on each coordinate, None without one, and `memory` is the number of
+    updates that count: inf if nothing is forgotten.
     """
 
     X: Array
@@ -60,13 +62,14 @@ class BlockBatches:
     start: Array
     transform: Array
     ridge: Array
+    kinks: Array | None
     memory: Array
     loss: losses.Loss
     size: int
 
 
 jax.tree_util.register_dataclass(
-    BlockBatches, ["X", "y", "weight", "start", "transform", "ridge", "memory"], ["loss", "size"]
+    BlockBatches, ["X", "y", "weight", "start", "transform", "ridge", "kinks", "memory"], ["loss", "size"]
 )
 
 
@@ -76,7 +79,9 @@ def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Arr
     θ ← θ - t g with t = max ‖θᵢ - θ₀‖ / √Σ‖gᵢ‖²: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
     average gives step k the share (1 + γ) / (k + γ): Shamir and Zhang, "Stochastic gradient descent for
     non-smooth optimization" (2013), section 4. With a memory of M updates, Σ‖gᵢ‖² forgets the share 1/M at each step,
-    and k stays at M in the share of the average. Return the new state, the last step size and the mean gradient.
+    and k stays at M in the share of the average. With an L1 penalty each step is proximal, as in Duchi and Singer,
+    "Efficient online and batch learning using forward backward splitting" (2009). Return the new state, the last step
+    size and the mean gradient.
     """
 
     def penalty_gradient(u: Array) -> Array:
@@ -95,9 +100,12 @@ def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Arr
         t = jnp.where(squares > 0, distance / jnp.sqrt(squares), 0.0)
         k = state.updates + 1
         theta = theta - t * g
+        if batches.kinks is not None:
+            theta = jnp.sign(theta) * jnp.maximum(jnp.abs(theta) - t * batches.kinks, 0.0)
         share = (1 + DECAY) / (jnp.minimum(k, batches.memory) + DECAY)
         average = state.average + share * (theta - state.average)
-        new = DogState(theta, average, distance, squares, k)
+        slope = state.slope + share * (g - state.slope)
+        new = DogState(theta, average, slope, distance, squares, k)
         counts = (weight > 0).any()
         return jax.tree.map(lambda new, old: jnp.where(counts, new, old), new, state), (t, jnp.where(counts, g, 0.0))
 
@@ -114,7 +122,7 @@ class StreamLearner:
 
     Attributes
     ----------
-    penalty : L2 or None
+    penalty : L2, L1, ElasticNet or None
         The penalty; its scales "standard" are the standard deviations of the rows so far.
     how : str
         rescale= as the user gave it.
@@ -123,18 +131,20 @@ class StreamLearner:
     rng : numpy.random.Generator or None
         The generator that shuffles the rows of each block; None to keep their order.
     point, average : array of shape (n,)
-        The last point, and the average of all points, which is the answer.
+        The last point, and the average of all points.
     distance, squares : float
         The largest distance from the start so far, and Σ‖g‖², in the coordinates of `coordinates`.
     t, slope : float, array of shape (n,)
         The last step size, and the mean gradient of the last block.
+    mean_slope : array of shape (n,)
+        The mean gradient without that of an L1 penalty, with the weights of the average; kept for an L1 penalty alone.
     half_life : float
         The number of rows after which a row counts half; inf to forget nothing.
     """
 
     model: Linear
     loss: losses.Loss
-    penalty: L2 | None
+    penalty: Function | None
     how: str
     size: int
     rng: np.random.Generator | None
@@ -148,12 +158,15 @@ class StreamLearner:
     updates: int = 0
     t: float = 0.0
     slope: np.ndarray = field(init=False)
+    mean_slope: np.ndarray = field(init=False)
     half_life: float = math.inf
 
     def __post_init__(self) -> None:
         self.start = self.average = self.point
-        self.slope = np.full_like(self.point, np.nan)
-        self.columns = Moments(self.how == "whiten" or (self.how == "auto" and len(self.point) <= WHITENED))
+        self.slope, self.mean_slope = np.full_like(self.point, np.nan), np.zeros_like(self.point)
+        # An L1 penalty sets single coefficients to 0, and whitened columns would mix these.
+        mixes = self.how == "auto" and len(self.point) <= WHITENED and not kink_of(self.penalty)
+        self.columns = Moments(self.how == "whiten" or mixes)
         self.target = Moments(False)
 
     @property
@@ -173,7 +186,28 @@ class StreamLearner:
     def value(self, block: Block, point: np.ndarray) -> float:
         """Return the mean loss of a block at a point, with the penalty."""
         scaled = point[:-1] * self.scales
-        return self.cost(block, point) + self.ridge / 2 * float(scaled @ scaled)
+        kinks = kink_of(self.penalty) * float(np.abs(scaled).sum())
+        return self.cost(block, point) + self.ridge / 2 * float(scaled @ scaled) + kinks
+
+    @property
+    def answer(self) -> np.ndarray:
+        """The average of all points; with an L1 penalty its coefficients are 0 where a proximal step would end at 0.
+
+        An average is hardly ever 0, even if all the last points are. The proximal step from the average is that of the
+        mean gradient, with the largest curvature of the loss in each standardised column.
+        """
+        if not kink_of(self.penalty) or not self.columns.rows:
+            return self.average
+        coef, scale = self.average[:-1], self.columns.scale
+        slope = self.mean_slope[:-1] - self.columns.mean * self.mean_slope[-1]
+        curvature = self.loss.steepest
+        if math.isinf(curvature):
+            curvature = self.loss.curvature(float(self.target.mean))
+        steps = 1 / (curvature * scale**2)
+        is_zero = np.abs(coef - steps * slope) <= steps * kink_of(self.penalty) * self.scales
+        # The prediction at the mean stays the same.
+        intercept = self.average[-1] + self.columns.mean @ np.where(is_zero, coef, 0.0)
+        return np.append(np.where(is_zero, 0.0, coef), intercept)
 
     @property
     def ridge(self) -> float:
@@ -221,6 +255,7 @@ class StreamLearner:
         other.start = other.point = other.average = start
         other.rng, other.half_life = rng, math.inf
         other.distance, other.squares, other.updates = distance, 0.0, 0
+        other.mean_slope = np.zeros_like(start)
         return other
 
     def move(self, point: np.ndarray) -> None:
@@ -256,7 +291,7 @@ class StreamLearner:
     def _learn_part(self, block: Block) -> None:
         """Update the moments and the point with rows that count alike."""
         before = self.columns.scale if self.columns.rows else None
-        if is_sparse(block.X) and self.columns.full:
+        if (is_sparse(block.X) or kink_of(self.penalty)) and self.columns.full:
             self.columns = self.columns.variances_only()
         self.columns.add(block.X, block.weight)
         if before is not None:
@@ -275,16 +310,23 @@ class StreamLearner:
 
         order = np.arange(len(block.y)) if self.rng is None else self.rng.permutation(len(block.y))
         share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
+        kinks, slope = None, np.zeros_like(self.point)
+        if kink_of(self.penalty):
+            kinks = np.append(kink_of(self.penalty) * self.scales * coordinates.transform / unit, 0.0)
+            slope[:-1] = (self.mean_slope[:-1] - coordinates.mean * self.mean_slope[-1]) * coordinates.transform / unit
+            slope[-1] = self.mean_slope[-1] / unit
         X, y, share = (
             self.rows(block.X, order, coordinates),
             *map(self.padded, ((block.y[order] - middle) / unit, share)),
         )
         with compiled_code():
-            before_block = DogState(inward(self.point), inward(self.average), self.distance, self.squares, self.updates)
+            before_block = DogState(
+                inward(self.point), inward(self.average), slope, self.distance, self.squares, self.updates
+            )
             transform = coordinates.transform
             transform = self.scales * transform if transform.ndim == 1 else self.scales[:, None] * transform
             batches = BlockBatches(
-                X, y, share, inward(self.start), transform, self.ridge, self.memory, self.loss, self.size
+                X, y, share, inward(self.start), transform, self.ridge, kinks, self.memory, self.loss, self.size
             )
             after, t, slope = jax.device_get(
                 _learn_from(batches, DogState(*(jnp.asarray(a, float) for a in before_block)))
@@ -292,6 +334,8 @@ class StreamLearner:
         self.point, self.average = outward(after.theta), outward(after.average)
         self.distance, self.squares = float(after.distance), float(after.squares)
         self.updates, self.t, self.slope = int(after.updates), float(t), unit * coordinates.gradient_to_user(slope)
+        if kinks is not None:
+            self.mean_slope = unit * coordinates.gradient_to_user(after.slope)
 
     def rescale_after_drift(self, before: np.ndarray) -> None:
         """Shrink the coefficients of columns that now vary far more than when these coefficients were learnt.

@@ -52,7 +52,7 @@ class StreamSolver:
         self.pending: Block | None = first
         self.ending: Ending | None = None
         self.rows = self.count = 0
-        self.value = self.first_value = learner.value(first, learner.average)
+        self.value = self.first_value = learner.value(first, learner.answer)
         self.code = RUNNING
 
     @property
@@ -60,8 +60,8 @@ class StreamSolver:
         """The progress so far; the answer is the average of all points."""
         learner = self.learner
         return Status(
-            x=learner.average, gradient=learner.slope, value=self.value, iteration=learner.updates,
-            evaluations=self.count, first_value=self.first_value, best_x=learner.average, best_value=self.value,
+            x=learner.answer, gradient=learner.slope, value=self.value, iteration=learner.updates,
+            evaluations=self.count, first_value=self.first_value, best_x=learner.answer, best_value=self.value,
             estimate=math.inf, code=self.code,
         )  # fmt: skip
 
@@ -87,9 +87,9 @@ class StreamSolver:
         self.block = block
         # Learn on a copy, so that Ctrl-C during a block leaves the answer before it.
         learner = self.learner.copied()
-        value = learner.value(block, learner.average)
+        value = learner.value(block, learner.answer)
         learner.learn(block)
-        if not np.all(np.isfinite(learner.average)):
+        if not np.all(np.isfinite(learner.answer)):
             self.ending = Ending(Outcome.NON_FINITE, "")
             return self.unfinished()
         self.learner, self.value = learner, value
@@ -104,7 +104,7 @@ class StreamSolver:
         """Return the answer so far as a row of the trace; t is the last step size."""
         learner = self.learner
         norm = float(np.linalg.norm(learner.slope))
-        return np.concatenate([[learner.updates, self.count, self.value, norm, t], learner.average])
+        return np.concatenate([[learner.updates, self.count, self.value, norm, t], learner.answer])
 
     def mark(self, code: int) -> None:
         """Set the code of the status."""

@@ -1,14 +1,13 @@
-"""`Finding`: what looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
+"""What looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
 
 import numpy as np
 
+from steepest.finding import Finding, Level
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import (
     FitLike,
@@ -21,8 +20,6 @@ from steepest.inspection.protocol import (
 from steepest.inspection.report.standings import Ranked, evaluations_of, why_unranked
 from steepest.printable import MOST_LETTERS, printable
 from steepest.trace import Event
-
-Level = Literal["warning", "note"]
 
 # What each kind of event means, and whether it casts doubt on the answer. A kind that is missing here is a note.
 EVENTS: dict[str, tuple[Level, str]] = {
@@ -47,30 +44,6 @@ EVENTS: dict[str, tuple[Level, str]] = {
 }
 # The most parameters that a finding names.
 MOST_NAMED = 6
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a reader of a report should know.
-
-    Parameters
-    ----------
-    level : {"warning", "note"}
-        Whether it casts doubt on the answer, or merely happened.
-    title : str
-        What was found, in a few words.
-    text : str
-        The evidence, with its numbers and where it was seen; and what to do, if anything.
-
-    Examples
-    --------
-    >>> Finding("warning", "Columns depend on each other", "2 of 5 columns depend on others").level
-    'warning'
-    """
-
-    level: Level
-    title: str
-    text: str
 
 
 def findings_of(run: ResultLike) -> list[Finding]:
@@ -210,6 +183,12 @@ def _of_scores(run: ResultLike) -> Iterator[Finding]:
         )
 
 
+def _of_tables(run: ResultLike) -> Iterator[Finding]:
+    """Yield what was found in the table of a fit."""
+    if isinstance(run, TableFitLike):
+        yield from getattr(run, "warnings", ())
+
+
 def _of_fits(run: ResultLike) -> Iterator[Finding]:
     """Yield a note if nothing is known of rows that a fit has not seen; networks and trees hold out rows themselves."""
     if not isinstance(run, FitLike) or has_members(run) or has_restarts(run):
@@ -223,6 +202,7 @@ def _of_fits(run: ResultLike) -> Iterator[Finding]:
 FINDERS: tuple[Callable[[ResultLike], Iterable[Finding]], ...] = (
     _of_values,
     _of_scores,
+    _of_tables,
     _of_fits,
     _of_errors,
     _of_gradients,

@@ -27,6 +27,7 @@ class Softmax(Loss):
     targets: ClassVar[str] = "classes numbered from 0"
     least: ClassVar[float] = 0.0
     whole: ClassVar[bool] = True
+    steepest: ClassVar[float] = 0.5
     classes: ClassVar[bool] = True
 
     def __call__(self, z: Array, y: Array) -> Array:
@@ -62,7 +63,7 @@ class Contrasted(Loss):
     targets: ClassVar[str] = Softmax.targets
     least: ClassVar[float] = 0.0
     whole: ClassVar[bool] = True
-    steepest: ClassVar[float] = 0.5
+    steepest: ClassVar[float] = Softmax.steepest
     # Along v, |ℓ‴| is at most ℓ″ times the range max - min of Q v, which is at most √2 ‖v‖.
     unsteady: ClassVar[float] = math.sqrt(2)
     classes: ClassVar[bool] = True

@@ -94,10 +94,11 @@ class Opening(Protocol):
     epochs: int
     step_size: float
 
-    def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
+    def __call__(self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether the epoch has lowered the value.
 
-        `left` is the number of epochs that come after this one, and `begin` returns the state at a point.
+        `gradient` is that without an L1 penalty, `left` is the number of epochs that come after this one, and `begin`
+        returns the state at a point.
         """
 
 
@@ -207,6 +208,11 @@ class LinearSolver(ABC, Generic[M, S]):
             best_x=np.asarray(state.x), best_value=float(state.value), estimate=self.estimate, code=int(state.code),
             steepest=float(state.steepest),
         )  # fmt: skip
+
+    @property
+    def smooth_gradient(self) -> Array:
+        """The gradient at the current point, without that of an L1 penalty."""
+        return self._state.gradient
 
     @property
     @abstractmethod
@@ -344,7 +350,7 @@ class LinearSolver(ABC, Generic[M, S]):
         """Go through the batches once; if that does not lower the value, begin with the steps over all rows."""
         left = self.epochs_left - 1
         with compiled_code():
-            state, fell = opening(self.glm, self._state, left, self.state_at)
+            state, fell = opening(self.glm, self._state, self.smooth_gradient, left, self.state_at)
         # Change the state only now. A delayed Ctrl-C is raised at the end of the context above; the epoch is then done
         # again.
         self.epochs_left = left if fell else 0

@@ -17,7 +17,7 @@ from steepest.fitting.linear.certificates.base import Measurement
 from steepest.fitting.linear.certificates.l1 import bound_parts
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic.l1 import min_norm_subgradient, minimize_quadratic_l1
-from steepest.fitting.linear.solvers.base import chunk_of
+from steepest.fitting.linear.solvers.base import Opening, chunk_of
 from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
 from steepest.types import Array, Function, PyTree
 
@@ -122,8 +122,13 @@ class ProximalNewtonSolver(HessianSolver[L1Step]):
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
 
-    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
-        super().__init__(L1Step(glm, lam), curvature, *arguments)
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
+        super().__init__(L1Step(glm, lam), curvature, *arguments, opening=opening)
+
+    @property
+    def smooth_gradient(self) -> Array:
+        """The gradient at the current point, without that of the penalty's kinks."""
+        return self._state.slope
 
     def measurement(self) -> Measurement | None:
         """Return the parts of the bound that the last step has computed."""

@@ -56,11 +56,14 @@ def _norms(glm: Glm, rows: Array) -> tuple[Array, Array]:
 _row_and_gram_norms = shared(_norms)
 
 
-def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t: Array, key: Array) -> Array:
+def _epoch(
+    glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, lam: Array | None, t: Array, key: Array
+) -> Array:
     """Go through the batches once, from a point with its z = A θ and its gradient, and return the new point.
 
-    θ ← θ - t (m (∇Fⱼ(θ) - ∇Fⱼ(old)) + ḡ) for batch j of m. The last gradient of each batch is stored as one number
-    a row, and ḡ is the sum of all. Defazio, Bach and Lacoste-Julien, "SAGA" (2014).
+    θ ← prox(θ - t (m (∇Fⱼ(θ) - ∇Fⱼ(old)) + ḡ)) for batch j of m. The last gradient of each batch is stored as one
+    number a row, and ḡ is the sum of all. With a penalty Σ λⱼ |θⱼ| the proximal step makes each entry smaller by t λⱼ;
+    without one it changes nothing. Defazio, Bach and Lacoste-Julien, "SAGA" (2014).
     """
     order, p = order_of(layout, key), glm.weight / glm.mass
     known = glm.losses(z, glm.y, p)[1]
@@ -75,7 +78,10 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
         estimate = layout.batches * difference + total
         if glm.transform is not None:
             estimate = estimate + glm.penalty_gradient(theta)
-        return theta - t * estimate, known.at[at].set(new), total + difference
+        theta = theta - t * estimate
+        if lam is not None:
+            theta = jnp.sign(theta) * jnp.maximum(jnp.abs(theta) - t * lam, 0.0)
+        return theta, known.at[at].set(new), total + difference
 
     gradient_of_losses = gradient - glm.penalty_gradient(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, gradient_of_losses))[0]
@@ -90,15 +96,15 @@ class Saga:
 
     epochs = EPOCHS
 
-    def __init__(self, glm: Glm, layout: Layout, seed: int) -> None:
-        self.layout, self.seed = layout, seed
+    def __init__(self, glm: Glm, layout: Layout, seed: int, lam: Array | None = None) -> None:
+        self.layout, self.seed, self.lam = layout, seed, lam
         with compiled_code():
             self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
-    def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
+    def __call__(self, glm: Glm, state: S, gradient: Array, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether the epoch has lowered the value."""
         key = jax.random.fold_in(jax.random.key(self.seed), left)
-        x = _compiled_epoch(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
+        x = _compiled_epoch(glm, self.layout, state.x, state.z, gradient, self.lam, self.step_size, key)
         there = begin(x)
         # An epoch reads the rows once, and the value at its end reads them again.
         counts = {"evaluations": state.evaluations + 2}

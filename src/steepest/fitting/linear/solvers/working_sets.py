@@ -19,6 +19,7 @@ from steepest.fitting.linear.certificates.rounding import column_reach
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.quadratic.products import SparseColumns, read_columns
+from steepest.fitting.linear.solvers.base import Opening
 from steepest.fitting.linear.solvers.host import HostSolver, RowLosses
 from steepest.fitting.linear.solvers.orthants import Orthants
 from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, SUFFICIENT
@@ -76,7 +77,7 @@ class WorkingSetSolver(HostSolver[Model, State]):
     The steps are taken in NumPy and SciPy: only the losses of the rows are compiled.
     """
 
-    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         with compiled_code():
             self.losses = RowLosses(glm)
             self.columns_of_x = read_columns(glm.X)
@@ -86,7 +87,7 @@ class WorkingSetSolver(HostSolver[Model, State]):
                 each[:-1] = float(glm.ridge) * np.asarray(glm.transform) ** 2
             self.ridge = each
             self.width = np.append(curvature * self.columns_of_x.squares(self.y_weight), curvature) + each
-        super().__init__((glm, self.lam), curvature, *arguments)
+        super().__init__((glm, self.lam), curvature, *arguments, opening=opening)
         self.orthants = None
         if isinstance(self.columns_of_x, SparseColumns):
             reach = column_reach(glm, self.certifier.coordinates)
@@ -98,6 +99,11 @@ class WorkingSetSolver(HostSolver[Model, State]):
     def glm(self) -> Glm:
         """The model on its rows."""
         return self.model[0]
+
+    @property
+    def smooth_gradient(self) -> Array:
+        """The gradient at the current point, without that of the penalty's kinks."""
+        return self._state.smooth_gradient
 
     @property
     def smoothing(self) -> None:
