@@ -12,7 +12,7 @@ from steepest.printable import quoted
 from steepest.tabular.reading.arrow import TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import decimal_hint, family_of, is_text, texts_of, whole_as_texts
 from steepest.tabular.reading.written.dates import WrittenDate, learn_date, learn_whole_date
-from steepest.tabular.reading.written.ids import is_identifier
+from steepest.tabular.reading.written.ids import names_ids
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.missing import is_missing
 from steepest.tabular.reading.written.numbers import LearntNumber, WrittenNumber, learn_number, sentinels_in
@@ -166,7 +166,7 @@ def _of_texts(name: str, words: Words, marks: Marks, number: LearntNumber) -> tu
 
 def _may_be_dates(name: str, asked: str | None) -> bool:
     """Tell whether whole numbers in a column may be dates: not in one of identifiers, but in one called date_key."""
-    return asked == "date" or (asked is None and (not is_identifier(name) or DATED.search(name) is not None))
+    return asked == "date" or (asked is None and (not names_ids(name) or DATED.search(name) is not None))
 
 
 def _whole_date(name: str, data: pa.ChunkedArray, marks: Marks) -> tuple[WrittenDate, str] | None:
