@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.finding import Finding
+from steepest.models.losses.smooth import LogLoss
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.words import listed
 
@@ -38,12 +39,12 @@ def rare_class(fitted: FittedTable) -> Iterator[Finding]:
         return
     rare = rare[np.argsort(counts[rare], kind="stable")]
     said = [f"{classes[k]!r} in {counts[k]:,} ({_percent(counts[k] / rows)})" for k in rare.tolist()]
-    guess = _percent(counts.max() / rows)
-    text = f"of {rows:,} training rows {fitted.target} is {listed(said)}. Always guessing the most frequent class is "
-    text += f"right in {guess} of them, so a high accuracy says little."
-    cure = "Judge the fit by its log loss and the row of this class in the confusion table (fit.score.confusion)."
-    if len(classes) == 2:
-        cure = f"{cure[:-1]}; to find more of them, call a row {classes[int(rare[0])]!r} at a lower probability than ½."
+    those = "that class" if len(rare) == 1 else "these classes"
+    text = f"of {rows:,} training rows {fitted.target} is {listed(said)}. Accuracy says little of {those}: "
+    text += f"always guessing the most frequent class is right in {_percent(counts.max() / rows)}."
+    cure = f"Judge the fit by its log loss, and by the confusion table (fit.score.confusion) for {those}."
+    if isinstance(fitted.loss, LogLoss):
+        cure = f"{cure[:-1]}; to find more of it, call a row {classes[int(rare[0])]!r} at a lower probability than ½."
     yield Finding("warning", "rare class" if len(rare) == 1 else "rare classes", text, cure)
 
 

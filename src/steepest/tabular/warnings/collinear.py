@@ -10,7 +10,7 @@ from steepest.finding import Finding
 from steepest.models.losses.smooth import Squared
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.method import has_coefficients
-from steepest.tabular.warnings.dependence import EXACT, INFLATION, Relation, relations_of
+from steepest.tabular.warnings.dependence import EXACT, INFLATION, ROUNDING, Relation, relations_of
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import TITLE
 from steepest.tabular.warnings.words import listed, option
@@ -69,26 +69,36 @@ def adds_up_to_target(fitted: FittedTable) -> Iterator[Finding]:
         or not 1 < columns <= min(MOST_COLUMNS, rows - 5)
     ):
         return
-    moments, y = fitted.moments, fitted.y - fitted.y.mean()
-    spread = float(y.std())
-    X = np.where(np.isnan(fitted.matrix), moments.mean, fitted.matrix) - moments.mean
-    varying = np.flatnonzero(moments.deviation > 0)
-    with_target = X[:, varying].T @ y / len(y) / moments.deviation[varying] / spread
-    inverse = np.linalg.pinv(moments.correlation[np.ix_(varying, varying)], hermitian=True)
-    weights = inverse @ with_target
-    if 1 - float(weights @ with_target) > EXACT:
+    moments, few = fitted.moments, fitted.few
+    weights = _weights(fitted.matrix[few] - moments.mean, fitted.y[few])
+    if weights is not None and len(few) < rows:
+        weights = _weights(fitted.matrix - moments.mean, fitted.y)
+    if weights is None:
         return
-    large = np.abs(weights) > 1e-5 * np.abs(weights).max()
-    used = varying[large]
+    effects = np.abs(weights) * moments.deviation
+    used = np.flatnonzero(effects > ROUNDING * effects.max())
     owners = list(dict.fromkeys(fitted.owners[k] for k in used))
     if len(owners) < 2:
         # One column alone is what `giveaways` finds.
         return
-    slopes = weights[large] / moments.deviation[used] * spread
+    slopes = weights[used]
     sum_ = _sum(fitted, used.tolist(), slopes, float(fitted.y.mean() - slopes @ moments.mean[used]))
     text = f"{listed(owners)} determine {fitted.target} together" + (f" ({fitted.target} = {sum_})." if sum_ else ".")
     cure = f"Are they known before {fitted.target} is? If not: {option('drop', owners)}."
     yield Finding("warning", TITLE.replace("a column", "columns"), text, cure)
+
+
+def _weights(X: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    """Return the coefficients of an exact combination of centred columns, up to a constant; None if there is none."""
+    X = np.where(np.isnan(X), 0, X)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    scale = np.sqrt(np.einsum("ij,ij->j", X, X))
+    scale[scale == 0] = np.inf
+    X /= scale
+    inverse = np.linalg.pinv(X.T @ X, hermitian=True)
+    weights = inverse @ (X.T @ y)
+    rest = y - X @ weights
+    return weights / scale if float(rest @ rest) <= EXACT * float(y @ y) else None
 
 
 def _of_gaps(fitted: FittedTable, relation: Relation) -> bool:
@@ -122,7 +132,8 @@ def _exact(fitted: FittedTable, owner: str, relations: list[Relation]) -> Findin
         what = f"{owner} is determined by {listed(others)}"
     else:
         those = "is a combination" if len(names) == 1 else "are combinations"
-        what = f"{listed(names, 3)} {those} of {'others' if not others else f'values of {listed(others)}'}"
+        own = [f"others of {owner}"] * any(fitted.owners[k] == owner for each in relations for k in each.others)
+        what = f"{listed(names, 3)} {those} of values of {listed([*others, *own])}"
         if other and len(parts[other].names) < len(part.names):
             owner = other
     cure = f"Their coefficients can't be told apart; leave one out: {option('drop', [owner])}."

@@ -45,40 +45,41 @@ def giveaways(fitted: FittedTable) -> Iterator[Finding]:
     Finding
         One for each column.
     """
-    target = fitted.target
     for part, columns in fitted.parts:
-        if isinstance(part, Category):
-            levels = fitted.matrix[:, columns]
-            values = np.where(levels.any(axis=1), levels.argmax(axis=1) + 1.0, 0.0)
-        else:
-            values = fitted.matrix[:, columns.start]
-        known = ~np.isnan(values)
-        told, where = _told(fitted, part, values, known), ""
-        if not told and isinstance(part, (Number, Flag, Moment)) and (filled := values == part.mean).any():
-            # Where values are missing, the mean is filled in, which tells nothing of the target.
-            known, where = known & ~filled, f", except where it is its mean, {part.mean:.4g}, as missing values are"
-            told = _told(fitted, part, values, known)
-        if told:
-            cure = f"Is it known before {target} is? If not: {option('drop', [part.column])}."
-            yield Finding("warning", TITLE, f"{part.column} {told}{where}.", cure)
+        few = _values(fitted, part, columns, fitted.few)
+        # Where values are missing, the mean is filled in, which tells nothing of the target: look at all rows first,
+        # then at those with another value.
+        mean = part.mean if isinstance(part, (Number, Flag, Moment)) else math.nan
+        for left_out in (math.nan, mean):
+            known = ~np.isnan(few) & (few != left_out)
+            if known.mean() < LEAST_KNOWN or not _told(fitted, part, few[known], fitted.few[known]):
+                continue
+            values = _values(fitted, part, columns, slice(None))
+            rows = np.flatnonzero(~np.isnan(values) & (values != left_out))
+            if told := _told(fitted, part, values[rows], rows):
+                filled = not math.isnan(left_out)
+                where = f", except where it is its mean, {mean:.4g}, as missing values are" if filled else ""
+                cure = f"Is it known before {fitted.target} is? If not: {option('drop', [part.column])}."
+                yield Finding("warning", TITLE, f"{part.column} {told}{where}.", cure)
+                break
 
 
-def _told(fitted: FittedTable, part: Encoder, values: np.ndarray, known: np.ndarray) -> str:
+def _values(fitted: FittedTable, part: Encoder, columns: slice, rows: np.ndarray | slice) -> np.ndarray:
+    """Return the numbers of a column of the table in some rows; for texts the number of the text."""
+    if not isinstance(part, Category):
+        return fitted.matrix[rows, columns.start]
+    levels = fitted.matrix[rows, columns]
+    return np.where(levels.any(axis=1), levels.argmax(axis=1) + 1.0, 0.0)
+
+
+def _told(fitted: FittedTable, part: Encoder, x: np.ndarray, rows: np.ndarray) -> str:
     """Return how a column determines the target in the rows that have it; "" if it does not."""
-    few, columns, told = fitted.few[known[fitted.few]], len(fitted.parts), ""
-    if len(few) < LEAST_KNOWN * len(fitted.few):
-        return ""
-    for rows in (few, np.flatnonzero(known)):
-        x, y = values[rows], fitted.y[rows]
-        if fitted.ready.classes is not None:
-            told = _of_classes(x, y.astype(int), columns, isinstance(part, Category))
-        elif isinstance(part, Category):
-            told = _of_groups(x.astype(int), y, columns)
-        else:
-            told = _of_numbers(x, y, part.column, fitted.target, columns)
-        if not told or len(rows) == np.count_nonzero(known):
-            break
-    return told.replace("TARGET", fitted.target)
+    y, target, columns = fitted.y[rows], fitted.target, len(fitted.parts)
+    if fitted.ready.classes is not None:
+        return _of_classes(x, y.astype(int), target, columns, isinstance(part, Category))
+    if isinstance(part, Category):
+        return _of_groups(x.astype(int), y, target, columns)
+    return _of_numbers(x, y, part.column, target, columns)
 
 
 def _of_numbers(x: np.ndarray, y: np.ndarray, column: str, target: str, columns: int) -> str:
@@ -99,11 +100,11 @@ def _of_numbers(x: np.ndarray, y: np.ndarray, column: str, target: str, columns:
     sample = slice(None, None, max(len(x) // 2000, 1))
     likely = (len(x) - 2) / 2 * math.log10(rest) > math.log10(CHANCE / columns)
     if rest > UNEXPLAINED or likely or abs(_correlation(_ranks(x[sample]), _ranks(y[sample]))) < LEAST_RANKS:
-        return "puts the rows in the same order as TARGET does" if len(x) >= 20 and _same_order(x, y) else ""
+        return f"puts the rows in the same order as {target} does" if len(x) >= 20 and _same_order(x, y) else ""
     if np.array_equal(x, y):
-        return "equals TARGET"
+        return f"equals {target}"
     if rest > EXACT:
-        return f"nearly determines TARGET (R² {_below_one(1 - rest)}{_by_logs(form, column, target)} by itself)"
+        return f"nearly determines {target} (R² {_below_one(1 - rest)}{_by_logs(form, column, target)} by itself)"
     right, left = forms[form]
     slope = float(np.cov(left, right)[0, 1] / np.var(right, ddof=1))
     constant = float(left.mean() - slope * right.mean())
@@ -111,7 +112,7 @@ def _of_numbers(x: np.ndarray, y: np.ndarray, column: str, target: str, columns:
     words = f"{slope:.6g} × {form[0]}" if abs(slope - 1) > 1e-9 else form[0]
     if abs(constant) > 1e-9 * scale:
         words += f" {'+' if constant > 0 else '-'} {abs(constant):.6g}"
-    return f"determines TARGET ({form[1]} = {words})"
+    return f"determines {target} ({form[1]} = {words})"
 
 
 def _by_logs(form: tuple[str, str], column: str, target: str) -> str:
@@ -119,7 +120,7 @@ def _by_logs(form: tuple[str, str], column: str, target: str) -> str:
     return f" by {' and '.join(logs)}" if logs else ""
 
 
-def _of_groups(groups: np.ndarray, y: np.ndarray, columns: int) -> str:
+def _of_groups(groups: np.ndarray, y: np.ndarray, target: str, columns: int) -> str:
     """Return how texts determine numbers; "" if they do not."""
     counts = np.bincount(groups)
     present = np.count_nonzero(counts)
@@ -133,11 +134,11 @@ def _of_groups(groups: np.ndarray, y: np.ndarray, columns: int) -> str:
     if rest > UNEXPLAINED or freedom / 2 * math.log10(rest) > math.log10(CHANCE / columns):
         return ""
     if rest <= EXACT:
-        return f"determines TARGET, which is the same in all rows of each of its {present:,} values"
-    return f"nearly determines TARGET (R² {_below_one(1 - rest)} by the means of its {present:,} values)"
+        return f"determines {target}, which is the same in all rows of each of its {present:,} values"
+    return f"nearly determines {target} (R² {_below_one(1 - rest)} by the means of its {present:,} values)"
 
 
-def _of_classes(x: np.ndarray, y: np.ndarray, columns: int, texts: bool) -> str:
+def _of_classes(x: np.ndarray, y: np.ndarray, target: str, columns: int, texts: bool) -> str:
     """Return how a column determines classes; "" if it does not."""
     found = separates(x, y, CHANCE / columns, texts)
     if found is None:
@@ -145,9 +146,9 @@ def _of_classes(x: np.ndarray, y: np.ndarray, columns: int, texts: bool) -> str:
     wrong, guess, pieces = found
     what = f"each of its {pieces:,} values" if pieces else "each range of its values"
     if not wrong:
-        return f"determines TARGET: {what} has one class in {counted(len(x), 'training row')}"
+        return f"determines {target}: {what} has one class in {counted(len(x), 'training row')}"
     rate = f"{wrong:,} of {counted(len(x), 'training row')} are exceptions, and {guess:,} by always guessing one class"
-    return f"nearly determines TARGET: {what} has one class, {rate}"
+    return f"nearly determines {target}: {what} has one class, {rate}"
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

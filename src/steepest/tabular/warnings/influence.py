@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from steepest.finding import Finding
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
@@ -16,16 +16,19 @@ from steepest.tabular.warnings.words import listed
 # Cook's distance of a row that owns the fit: without it the coefficients move to the border of a region that holds them
 # with 50 % confidence (Cook, 1977, Technometrics 19, 15-18).
 FAR = 1.0
-# It must also be so many times that of the row at 90 %, as in short tables many rows are far.
+# It must also be so many times that of the row at 90 %, as in short tables many rows are far. Then none of 9,000 tables
+# of normal columns and errors, with 12 to 1,000 rows, had such a row; 10 % of those of 20 rows had one beyond `FAR`.
 ABOVE_THE_REST = 30.0
 # Fewer training rows than this for each column are all influential.
 ROWS_PER_COLUMN = 5
 # The most columns, and the most products of two numbers, for which the leverages are computed.
 MOST_COLUMNS, MOST_PRODUCTS = 500, 4e9
-# The rows of a block.
+# The numbers of a block, so that its copy stays in the caches of a processor.
 BLOCK = 2**17
 # Up to this part of its terms the gradient of a finished fit differs from 0.
 FINISHED = 1e-3
+# Columns depend on each other if this part or less of one is left beside the others.
+DEPENDENT = 1e-6
 
 
 def rows_that_own_the_fit(fitted: FittedTable) -> Iterator[Finding]:
@@ -54,8 +57,9 @@ def rows_that_own_the_fit(fitted: FittedTable) -> Iterator[Finding]:
     ):
         return
     distance, leverage = found
-    limit = max(FAR, ABOVE_THE_REST * float(np.quantile(distance, 0.9)))
-    owners = np.flatnonzero(distance > limit)
+    if not distance.max() > FAR:
+        return
+    owners = np.flatnonzero(distance > max(FAR, ABOVE_THE_REST * float(np.quantile(distance, 0.9))))
     if not owners.size:
         return
     owners = owners[np.argsort(-distance[owners], kind="stable")]
@@ -82,60 +86,54 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)) or np.isnan(moments.mean).any():
         return None
     coef = np.ravel(np.asarray(fitted.fit.params["coef"], dtype=float))
-    varying = np.flatnonzero(moments.deviation > 0)
-    if len(coef) != X.shape[1] or not varying.size or (path is not None and path.chosen and path.kind != "l2"):
+    if len(coef) != X.shape[1] or (path is not None and path.chosen and path.kind != "l2"):
         return None
-    rows, scale = len(y), moments.deviation[varying]
+    rows, scale = len(y), np.where(moments.deviation > 0, moments.deviation, np.inf)
     z = X @ coef + float(np.ravel(fitted.fit.params["intercept"])[0])
-    # Residuals r and weights w of Newton's steps, and the variance of a target up to a factor.
-    if isinstance(loss, Squared):
-        r, w, variance = y - z, np.ones(rows), np.ones(rows)
-    elif isinstance(loss, LogLoss):
+    # Residuals r, and the variance of a target up to a factor, which is the weight of a row in Fisher's information.
+    r, w = y - z, np.ones(1)
+    if isinstance(loss, LogLoss):
         mean = 1 / (1 + np.exp(-z))
         r, w = y - mean, mean * (1 - mean)
-        variance = w
-    else:
+    elif isinstance(loss, (Poisson, Gamma)):
         mean = np.exp(z)
-        r, w, variance = (
-            (y - mean, mean, mean) if isinstance(loss, Poisson) else (y / mean - 1, y / mean, np.ones(rows))
-        )
-    ridge = (path.chosen if path is not None else 0.0) / (2 if isinstance(loss, Squared) else 1)
-    hessian, gradient, size = np.zeros((len(varying) + 1,) * 2), np.zeros(len(varying) + 1), 0.0
-    step = max(BLOCK // X.shape[1], 1)
-
-    def block(start: int) -> np.ndarray:
-        Z = (X[start : start + step][:, varying] - moments.mean[varying]) / scale
-        return np.column_stack([np.ones(len(Z)), Z])
-
-    for start in range(0, rows, step):
-        Z, part = block(start), slice(start, start + step)
-        hessian += Z.T @ (w[part, None] * Z)
-        gradient += Z.T @ r[part]
-        size += float(np.abs(r[part]).sum())
-    inner = np.diag_indices(len(hessian))
-    penalty = np.r_[0.0, np.full(len(varying), rows * ridge)]
-    hessian[inner] += penalty
-    gradient -= penalty * np.r_[0.0, coef[varying] * scale]
-    if np.abs(gradient).max() > FINISHED * size:
+        r, w = (y - mean, mean) if isinstance(loss, Poisson) else (y / mean - 1, w)
+    # On columns of mean 0 the intercept has no part in the other coefficients.
+    total = rows * float(w.mean())
+    if w.size > 1:
+        centre = (w @ X) / total
+        products = _products(X, w, centre, scale)
+    else:
+        centre, products = moments.mean, moments.correlation * rows
+    ridge = rows * (path.chosen if path is not None else 0.0) / (2 if isinstance(loss, Squared) else 1)
+    left_over = float(r.sum())
+    gradient = (r @ X - left_over * centre) / scale - ridge * coef * np.where(scale < np.inf, scale, 0)
+    if max(np.abs(gradient).max(), abs(left_over)) > FINISHED * float(np.abs(r).sum()):
         return None
+    # A column without variance gets a curvature, so that it plays no part.
+    products[np.diag_indices(len(coef))] += np.where(scale < np.inf, ridge, 1.0)
     try:
-        factor = cho_factor(hessian, lower=True)
+        lower = cholesky(products, lower=True)
     except LinAlgError:
         return None
-    if np.abs(np.diag(factor[0])).min() < 1e-7 * np.abs(np.diag(factor[0])).max():
-        # Of columns that depend on each other the coefficients are not determined by any row.
+    if np.diag(lower).min() < DEPENDENT * np.diag(lower).max():
+        # Rows do not determine the coefficients of columns that depend on each other.
         return None
-    leverage = np.empty(rows)
-    for start in range(0, rows, step):
-        half = solve_triangular(factor[0], block(start).T, lower=True, check_finite=False)
-        leverage[start : start + step] = np.einsum("ij,ij->j", half, half)
-    leverage *= w
-    effective = float(leverage.sum())
-    spread = 1.0
-    pearson = r**2 / variance
-    if not isinstance(loss, (LogLoss, Poisson)):
-        spread = float(pearson.sum()) / max(rows - effective, 1)
+    to_white = solve_triangular(lower, np.diag(1 / scale), lower=True).T
+    white = X @ to_white
+    white -= centre @ to_white
+    leverage = w * (np.einsum("ij,ij->i", white, white) + 1 / total)
+    effective, pearson = float(leverage.sum()), r**2 / w
+    spread = 1.0 if isinstance(loss, (LogLoss, Poisson)) else float(pearson.sum()) / max(rows - effective, 1)
     if not spread:
         return None
-    left = np.maximum(1 - leverage, 1e-12)
-    return pearson * leverage / (left**2 * spread * effective), leverage
+    return pearson * leverage / (np.maximum(1 - leverage, 1e-12) ** 2 * spread * effective), leverage
+
+
+def _products(X: np.ndarray, weights: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return the weighted products of each two columns, centred and scaled, by blocks of rows."""
+    products, step = np.zeros((X.shape[1],) * 2), max(BLOCK // X.shape[1], 1)
+    for start in range(0, len(X), step):
+        block = X[start : start + step] - centre
+        products += block.T @ (weights[start : start + step, None] * block)
+    return products / scale / scale[:, None]
