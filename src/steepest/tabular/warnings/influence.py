@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.special import expit
 
 from steepest.finding import Finding
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
@@ -93,7 +94,7 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     # Residuals r, and the variance of a target up to a factor, which is the weight of a row in Fisher's information.
     r, w = y - z, np.ones(1)
     if isinstance(loss, LogLoss):
-        mean = 1 / (1 + np.exp(-z))
+        mean = expit(z)
         r, w = y - mean, mean * (1 - mean)
     elif isinstance(loss, (Poisson, Gamma)):
         mean = np.exp(z)
