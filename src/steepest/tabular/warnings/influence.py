@@ -84,7 +84,7 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     """Return Cook's distance and the leverage of each training row; None if they are not known."""
     X, y, moments, loss = fitted.matrix, fitted.y, fitted.moments, fitted.loss
     path = fitted.fit.path
-    if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)) or np.isnan(moments.mean).any():
+    if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)):
         return None
     coef = np.ravel(np.asarray(fitted.fit.params["coef"], dtype=float))
     if len(coef) != X.shape[1] or (path is not None and path.chosen and path.kind != "l2"):
@@ -109,7 +109,8 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     ridge = rows * (path.chosen if path is not None else 0.0) / (2 if isinstance(loss, Squared) else 1)
     left_over = float(r.sum())
     gradient = (r @ X - left_over * centre) / scale - ridge * coef * np.where(scale < np.inf, scale, 0)
-    if max(np.abs(gradient).max(), abs(left_over)) > FINISHED * float(np.abs(r).sum()):
+    # Missing values, which no linear model takes, give no number here either.
+    if not max(np.abs(gradient).max(), abs(left_over)) <= FINISHED * float(np.abs(r).sum()):
         return None
     # A column without variance gets a curvature, so that it plays no part.
     products[np.diag_indices(len(coef))] += np.where(scale < np.inf, ridge, 1.0)
