@@ -11,7 +11,7 @@ from steepest.finding import Finding
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.encoders import Encoder, Flag, Moment, Number
 from steepest.tabular.reading.arrow import counted
-from steepest.tabular.warnings.fitted import FEW, FittedTable
+from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.separation import separates
 from steepest.tabular.warnings.words import option
 
@@ -20,9 +20,9 @@ from steepest.tabular.warnings.words import option
 UNEXPLAINED = 1e-3
 # Below this part nothing but rounding is left.
 EXACT = 1e-10
-# One row far away from the others can make R² 1, so the ranks must agree as well. A copy with noise of 1/1000 of the
-# variance has rank correlations above 0.99.
-LEAST_RANKS = 0.98
+# One row far away from the others can make R² 1, so the ranks of about a hundred rows must agree, too. For a copy with
+# noise of 1/1000 of the variance their correlation is above 0.99; most columns are told from the target by it.
+LEAST_RANKS, RANKED = 0.9, 100
 # How unlikely it must be that a column without any relation is as close, times the number of columns.
 CHANCE = 1e-6
 # Columns that differ from one number in fewer rows than this may do so in the same rows by chance.
@@ -84,8 +84,7 @@ def _told(fitted: FittedTable, part: Encoder, x: np.ndarray, rows: np.ndarray) -
 
 def _of_numbers(x: np.ndarray, y: np.ndarray, column: str, target: str, columns: int) -> str:
     """Return how numbers determine numbers; "" if they do not."""
-    # Most columns are told from the target by a hundred rows.
-    if _rank_correlation(x, y, 100) < LEAST_RANKS - 0.1:
+    if _rank_correlation(x, y, RANKED) < LEAST_RANKS:
         return ""
     if min(np.count_nonzero(each != np.median(each)) for each in (x, y)) < FEWEST:
         return ""
@@ -101,7 +100,7 @@ def _of_numbers(x: np.ndarray, y: np.ndarray, column: str, target: str, columns:
     form = min(rests, key=lambda each: max(rests[each], EXACT))
     rest = rests[form]
     likely = (len(x) - 2) / 2 * math.log10(rest) > math.log10(CHANCE / columns)
-    if rest > UNEXPLAINED or likely or _rank_correlation(x, y, FEW) < LEAST_RANKS:
+    if rest > UNEXPLAINED or likely:
         return f"puts the rows in the same order as {target} does" if len(x) >= 20 and _same_order(x, y) else ""
     if np.array_equal(x, y):
         return f"equals {target}"
