@@ -31,7 +31,8 @@ from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.result import TableFit, held_out_of
 from steepest.tabular.score import score_of
 from steepest.tabular.target import Task
-from steepest.tabular.warnings.find import FittedTable, warnings_of
+from steepest.tabular.warnings.find import warnings_of
+from steepest.tabular.warnings.fitted import FittedTable
 from steepest.trace import Outcome
 from steepest.types import Bounds, Callback, Fixed, Function, RuleLike, Seed, Table
 
@@ -254,5 +255,5 @@ def fit_table(
         held_out=unseen,
         # Column by column, as all at once would copy the rows.
         spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
-        warnings=warnings_of(FittedTable(ready, target, cost, fitted)),
+        warnings=warnings_of(FittedTable(ready, target, cost, fitted, asked)),
     )

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from steepest.finding import Finding
-from steepest.fitting.result import Fit
-from steepest.models.losses import Loss
-from steepest.tabular.prepare import Prepared
-
-
-@dataclass(frozen=True, eq=False)
-class FittedTable:
-    """What the finders look at.
-
-    Parameters
-    ----------
-    ready : Prepared
-        The rows as numbers, and how the columns became numbers.
-    target : str
-        The column to predict.
-    loss : Loss
-        The loss that was minimised.
-    fit : Fit
-        The fit to the training rows.
-    """
-
-    ready: Prepared
-    target: str
-    loss: Loss
-    fit: Fit
+from steepest.tabular.warnings.answer import few_numbers, rare_class
+from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
+from steepest.tabular.warnings.fitted import FittedTable
+from steepest.tabular.warnings.giveaways import giveaways
+from steepest.tabular.warnings.influence import rows_that_own_the_fit
+from steepest.tabular.warnings.rare import levels_seen_once, nearly_constant
+from steepest.tabular.warnings.size import more_columns_than_rows
+from steepest.tabular.warnings.unused import ids_as_numbers, left_out_columns
 
 
 def warnings_of(fitted: FittedTable) -> list[Finding]:
@@ -49,4 +31,17 @@ def warnings_of(fitted: FittedTable) -> list[Finding]:
     return [finding for finder in FINDERS for finding in finder(fitted)]
 
 
-FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = ()
+# What spoils the score comes first, then what spoils the fit, then the rest.
+FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
+    giveaways,
+    adds_up_to_target,
+    few_numbers,
+    more_columns_than_rows,
+    rows_that_own_the_fit,
+    collinear_columns,
+    rare_class,
+    nearly_constant,
+    levels_seen_once,
+    ids_as_numbers,
+    left_out_columns,
+)
