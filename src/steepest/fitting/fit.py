@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -96,8 +96,9 @@ def fit(
         A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
         exact zeros. The intercept of a linear model is not penalised; all parameters of a function are. With "auto" the
         strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of rows left out: it
-        is none if that is within one standard error of the best strength, else the best. `path` of the fit has the
-        losses. "auto-l1" does the same for an L1 penalty, by fits to five folds along a path.
+        is the best, or none if the best is no clear gain, which saves no more than one standard error, and no more than
+        5 % of what rows lose by being left out. `path` of the fit has the losses. "auto-l1" chooses that of an L1
+        penalty by fits to five folds along a path; none, if that is within one standard error of the best.
     sample_weight : array of shape (rows,), optional
         The weight of each row; a row of weight 2 counts as two rows.
     batch_size : int, optional
@@ -233,6 +234,7 @@ def fit_given(
     *, start: PyTree = None, bounds: Bounds | None = None, fixed: Fixed | None = None, batch_size: int | None = None,
     direction: RuleLike = None, step: RuleLike = "auto", shuffle: str | bool = "batches", rescale: str = "auto",
     dtype: DTypeLike | None = None, rng: Seed = None, callback: Callback | None = None, progress: bool | None = None,
+    levels: Sequence[int] = (),
 ) -> Fit:  # fmt: skip
     """Fit a model to rows that were read and checked.
 
@@ -246,6 +248,8 @@ def fit_given(
         As for `fit`.
     dtype, rng, callback, progress
         As for `fit`.
+    levels : sequence of int
+        The columns that are levels of categories, for ``penalty="auto"``.
 
     Returns
     -------
@@ -308,7 +312,7 @@ def fit_given(
                 fold_budget = Budget.of(tolerance, None, epochs=None)
                 return fit_given(linear, part, cost, penalty, fold_budget, start=start, rng=0, progress=False)
 
-            penalty, path = automatic(penalty, of_fold, model, cost, X, rows.y, rows.weight)
+            penalty, path = automatic(penalty, of_fold, model, cost, X, rows.y, rows.weight, levels)
         else:
             penalty = on_columns(penalty, column_deviations(X, rows.weight))
     assert not isinstance(penalty, str)

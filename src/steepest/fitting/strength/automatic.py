@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,8 +54,9 @@ def auto_refusal(model: object, loss: str | Function | None, held: bool) -> str:
 
 
 def automatic(
-    asked: str, fit: Fitter, model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray
-) -> tuple[L1 | L2 | None, StrengthPath]:
+    asked: str, fit: Fitter, model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray,
+    levels: Sequence[int] = (),
+) -> tuple[L1 | L2 | None, StrengthPath]:  # fmt: skip
     """Return the penalty whose strength predicts best, and how it was chosen.
 
     Parameters
@@ -71,20 +73,26 @@ def automatic(
         The rows.
     y, weight : array of shape (rows,)
         The targets and the weights, above 0.
+    levels : sequence of int
+        The columns of 0 and 1 that are levels of categories, which an L2 penalty leaves as they are. In standardised
+        columns the mean of 3 rows would be drawn to that of all by as large a part as that of 300.
 
     Returns
     -------
     L1, L2 or None, StrengthPath
-        The penalty, with the deviations of the columns as its scales; and the path.
+        The penalty, with the scales of the columns; and the path.
     """
     classes = int(model.classes or 0) if isinstance(model, Multinomial) else 0
     kind: type[L1 | L2] = L2
+    scales = column_deviations(X, weight)
     if asked == AUTO_L1:
         kind, path = L1, choose_l1(fit, lambda X, params: model(X, *params.values()), loss, X, y, weight, classes)
     else:
-        path = choose_strength(loss, X, y, weight, classes)
+        scales[list(levels)] = scales[list(levels)] > 0
+        path = choose_strength(loss, X, y, weight, classes, scales)
+        path = replace(path, levels=bool(levels))
     if not path.chosen:
         return None, path
-    penalty = on_columns(kind(path.chosen, scales="standard"), column_deviations(X, weight))
+    penalty = on_columns(kind(path.chosen, scales="standard"), scales)
     own = path.chosen * np.array(penalty.scales, dtype=float) ** (1 if kind is L1 else 2)
     return penalty, replace(path, own=(float(own.min()), float(own.max())))

@@ -43,6 +43,10 @@ class StrengthPath:
         A title for pictures.
     own : (float, float) or None
         The least and the largest strength of the penalty chosen, in the units of the columns.
+    levels : bool
+        Whether some columns are levels of categories, which are not standardised.
+    fitted : float
+        The mean loss of the rows that a fit without a penalty learnt from; infinite if there was none.
 
     Examples
     --------
@@ -65,6 +69,8 @@ class StrengthPath:
     kind: str = "l2"
     title: str = ""
     own: tuple[float, float] | None = None
+    levels: bool = False
+    fitted: float = float("inf")
 
     @property
     def best(self) -> int:
@@ -75,6 +81,19 @@ class StrengthPath:
     def score(self) -> float:
         """The score at the strength that was chosen."""
         return float(self.scores[np.flatnonzero(self.strengths == self.chosen)[0]])
+
+    @property
+    def measured(self) -> str:
+        """What the strengths are measured on."""
+        return "standardised columns" + " and levels as 0 and 1" * self.levels
+
+    @property
+    def _saved(self) -> str:
+        """How much of what rows lose by being left out the best penalty would save."""
+        if not np.isfinite(self.fitted):
+            return ""
+        share = (self.scores[-1] - self.scores[self.best]) / (self.scores[-1] - self.fitted)
+        return f", which saves {share:.1%} of what rows lose by being left out"
 
     @property
     def why(self) -> str:
@@ -88,9 +107,9 @@ class StrengthPath:
             return (
                 f"no penalty: by {by} its loss of {self.scores[-1]:.4g} is within one standard error "
                 f"({self.paired[-1]:.2g}) of the least, {self.scores[self.best]:.4g} at {name}({least:.3g}) on "
-                "standardised columns"
+                f"{self.measured}{self._saved}"
             )
-        text = f"penalty {name}({self.chosen:.3g}) on standardised columns"
+        text = f"penalty {name}({self.chosen:.3g}) on {self.measured}"
         if self.own is not None:
             least, most = (f"{strength:.3g}" for strength in self.own)
             text += f" ({least if least == most else f'{least} to {most}'} in the units of the columns)"

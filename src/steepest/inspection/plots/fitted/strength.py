@@ -105,7 +105,8 @@ class StrengthDisplay(Display):
         if self.chosen:
             return f"{words}This strength was chosen."
         if self.strengths[best]:
-            return f"{words}Without a penalty it is within one standard error of that, so that none was chosen."
+            near = "Without a penalty it is within one standard error of that. This is no clear gain"
+            return f"{words}{near}, so that none was chosen."
         return f"{words}So none was chosen."
 
     def table(self) -> dict[str, np.ndarray]:
