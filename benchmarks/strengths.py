@@ -21,6 +21,7 @@ from sklearn.datasets import load_digits, load_wine
 
 import steepest as st
 from steepest.fitting.strength.record import StrengthPath
+from steepest.models.penalties import named
 
 # Pairs are timed until they have taken so many seconds, but so many at least and at most.
 SECONDS, LEAST, MOST = 3.0, 3, 41
@@ -56,12 +57,16 @@ def cases() -> Iterator[tuple[str, object, str | None, tuple[np.ndarray, np.ndar
     yield "squared, 400 x 30", linear, None, rows(400, 30), "auto-l1"
     yield "squared, 100 x 500", linear, None, rows(100, 500), "auto-l1"
     yield "log loss, 400 x 30", logistic, None, rows(400, 30, "log loss"), "auto-l1"
+    yield "softmax, wine, 178 x 13 x 3", softmax, None, load_wine(return_X_y=True), "auto-l1"
+    yield "squared, 400 x 30", linear, None, rows(400, 30), "auto-elasticnet"
+    yield "log loss, 400 x 30", logistic, None, rows(400, 30, "log loss"), "auto-elasticnet"
 
 
 def with_strength(path: StrengthPath) -> st.penalties.L2 | st.penalties.L1 | None:
     """Return the penalty that a path chose."""
-    kind = st.penalties.L1 if path.kind == "l1" else st.penalties.L2
-    return kind(path.chosen, scales="standard") if path.chosen else None
+    if not path.chosen:
+        return None
+    return named(path.kind, path.chosen, path.l1_ratio or 1.0, scales="standard")
 
 
 def seconds(model: object, loss: str | None, X: np.ndarray, y: np.ndarray, penalty: object) -> float:

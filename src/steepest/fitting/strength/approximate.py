@@ -16,7 +16,7 @@ from steepest.fitting.strength.slopes import Slopes
 # Rows take more steps until those left have this share of the loss at most: their first step is off by a fraction of
 # what it adds. Measured on ten small tables of each loss: within 1 % of refits.
 UNSURE = 0.02
-MOST_STEPS, NEAR, FAR = 8, 1e-6, 1e-4
+MOST_STEPS, NEAR, FAR = 8, 1e-4, 1e-4
 # The steps may take so many multiplications, or so many times those of a Hessian.
 FEW, FEW_IF_JUMPS, HESSIANS = 10**6, 4 * 10**6, 2
 # Losses of copies of a row differ by rounding errors alone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import eigh
 
 from steepest.fitting.strength.approximate import losses_without
 from steepest.fitting.strength.columns import Directions
@@ -169,12 +170,12 @@ def _along(
         theta = np.zeros((A.shape[1], slopes.outputs)) if start is None else start
         point = descend(slopes, A, y, weight, strength * directions.mass, theta)
         found[strength] = np.full(len(y), np.inf)
-        if point.converged and (strength or is_finite(slopes, directions, y, point)):
+        if point.converged and (strength or is_bounded(slopes, A, y, weight, point)):
             ends[strength] = point.theta
             found[strength] = losses_without(slopes, A, y, weight, directions.once, point)
 
     for strength in strengths:
-        if not strength or not _has_risen(found, directions):
+        if not strength or not has_risen(found, directions):
             score(float(strength))
     best = min(found, key=lambda strength: float(directions.weight @ found[strength]))
     if best:
@@ -184,8 +185,21 @@ def _along(
     return np.array(order), np.array([found[strength] for strength in order])
 
 
-def _has_risen(found: dict[float, np.ndarray], directions: Directions) -> bool:
-    """Return whether the last two strengths, the weakest so far, are clearly worse than the best."""
+def has_risen(found: dict[float, np.ndarray], directions: Directions) -> bool:
+    """Return whether the last two strengths, the weakest so far, are clearly worse than the best.
+
+    Parameters
+    ----------
+    found : dict of float to array of shape (rows,)
+        The loss of each row left out at each strength, the largest first.
+    directions : Directions
+        The rows, with their weights.
+
+    Returns
+    -------
+    bool
+        Whether weaker penalties need not be tried.
+    """
     scores = [float(directions.weight @ each) for each in found.values()]
     best = int(np.argmin(scores)) if scores else 0
     if best >= len(scores) - 2:
@@ -218,17 +232,37 @@ def standard_error(values: np.ndarray, directions: Directions) -> float:
     return float(np.sqrt((weight * directions.once) @ (values - weight @ values / mass) ** 2) / mass)
 
 
-def is_finite(slopes: Slopes, directions: Directions, y: np.ndarray, point: Point) -> bool:
+def is_bounded(slopes: Slopes, A: np.ndarray, y: np.ndarray, weight: np.ndarray, point: Point) -> bool:
     """Return whether coefficients without a penalty are best at the end of a descent, and not ever larger ones.
 
     If the loss keeps falling along a direction, as where all rows of a level are of one class, its curvature along that
     direction vanishes.
+
+    Parameters
+    ----------
+    slopes : Slopes
+        The loss.
+    A : array of shape (rows, directions + 1)
+        The rows, and a column of ones.
+    y, weight : array of shape (rows,)
+        The targets, and how often each row counts.
+    point : Point
+        The end of the descent.
+
+    Returns
+    -------
+    bool
+        Whether they are.
     """
     if not slopes.classes and slopes.bound is not None:
         return True
-    A = np.column_stack([directions.U / np.sqrt(directions.weight)[:, None], np.full(len(y), directions.mass**-0.5)])
-    H = hessian(A, directions.weight[:, None, None] * slopes.second(point.z, y))
-    return bool(np.linalg.eigvalsh(H)[0] > VANISHED * slopes.unit)
+    each = np.eye(slopes.outputs)[None]
+    H = hessian(A, weight[:, None, None] * slopes.second(point.z, y))
+    # The curvature in units in which the rows vary alike along all directions; a little keeps both definite.
+    even = hessian(A, weight[:, None, None] * each)
+    little = np.eye(len(H)) * 1e-12 * np.trace(even) / len(even)
+    least = eigh(H + slopes.unit * little, even + little, eigvals_only=True, subset_by_index=[0, 0])[0]
+    return bool(least > VANISHED * slopes.unit)
 
 
 def scored(

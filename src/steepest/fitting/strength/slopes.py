@@ -44,6 +44,9 @@ class Slopes:
         Whether the targets are classes.
     jumps : bool
         Whether the curvature jumps, so that that of one fit is no guide to that of another.
+    gap : callable
+        How far the tangent at the slope first + second t is below the loss that is minimised, for outputs, targets and
+        changes t of the outputs: see `Loss.fenchel_young_gap`.
     """
 
     outputs: int
@@ -55,9 +58,10 @@ class Slopes:
     unit: float
     classes: bool
     jumps: bool
+    gap: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -> Slopes:
+def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0, apart: bool = False) -> Slopes:
     """Return the slopes of a loss of the library.
 
     Parameters
@@ -68,6 +72,8 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
         The targets, and how often each row counts.
     classes : int
         The number of classes of softmax.
+    apart : bool
+        Whether each class of softmax has an output of its own, as an L1 penalty needs.
 
     Returns
     -------
@@ -82,7 +88,7 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
            [-0.5]])
     """
     if loss is losses.softmax:
-        return _of_classes(Contrasted(classes))
+        return _of_classes(Contrasted(classes, apart))
     if isinstance(loss, Kinked):
         return _of_kinks(loss, y, weight)
     family = family_of(loss)
@@ -99,6 +105,7 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
         loss.curvature(float(np.average(y, weights=weight))),
         loss.classes,
         jumps=not loss.curved,
+        gap=lambda z, y, t: loss.fenchel_young_gap(z[:, 0], y, t[:, 0]),
     )
 
 
@@ -132,8 +139,9 @@ def _of_classes(loss: Contrasted) -> Slopes:
         return np.asarray(inner - mean[:, :, None] * mean[:, None, :])
 
     return Slopes(
-        loss.outputs, value, value, first, second, None, 1 / loss.class_count, classes=True, jumps=False
-    )
+        loss.outputs, value, value, first, second, None, 1 / loss.class_count, classes=True, jumps=False,
+        gap=loss.fenchel_young_gap,
+    )  # fmt: skip
 
 
 def _of_kinks(loss: Kinked, y: np.ndarray, weight: np.ndarray) -> Slopes:
@@ -163,7 +171,15 @@ def _of_kinks(loss: Kinked, y: np.ndarray, weight: np.ndarray) -> Slopes:
 
         return over(z, y, bend)[:, None, None]
 
+    def gap(z: np.ndarray, y: np.ndarray, t: np.ndarray) -> np.ndarray:
+        # A smoothed term is the log loss of a row of class 0, in other units.
+        def part(c: float, sign: float, s: np.ndarray) -> np.ndarray:
+            change = sign * t[:, 0] / smoothing
+            return c * smoothing * losses.log_loss.fenchel_young_gap(s / smoothing, 0 * s, change)
+
+        return over(z, y, part)
+
     return Slopes(
         1, lambda z, y: loss(z[:, 0], y), lambda z, y: np.asarray(loss.smoothed(z[:, 0], y, smoothing)), first, second,
-        bound, 1.0 if loss.classes else 1 / size, loss.classes, jumps=True,
+        bound, 1.0 if loss.classes else 1 / size, loss.classes, jumps=True, gap=gap,
     )  # fmt: skip
