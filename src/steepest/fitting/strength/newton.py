@@ -17,6 +17,8 @@ ENDLESS = 1e-13
 MOST_STEPS = 40
 # Without a penalty, classes whose mean loss falls below this are separated by a plane, and no coefficients are best.
 SEPARATED = 1e-4
+# The share of its ordinary size at which a curvature has vanished: a descent ends where e⁻²⁰ of it is left.
+VANISHED = 1e-7
 # The share of the step by the curvature below which the bound of the curvature is tried.
 SHORTEST = 1 / 8
 
