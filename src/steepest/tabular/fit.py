@@ -17,7 +17,7 @@ from steepest.descent.budget import Budget
 from steepest.fitting.fit import check_penalty, fit_given
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
-from steepest.fitting.strength.automatic import auto_refusal
+from steepest.fitting.strength.automatic import AUTO, auto_refusal
 from steepest.fitting.strength.choose import too_many
 from steepest.models import Linear, Network, Tree, losses
 from steepest.models.losses import Loss
@@ -126,7 +126,7 @@ def fit_table(
         γ of the kernel exp(-γ ‖x - x'‖²), for standardised columns; by default 1 / (number of columns).
     components : int, optional
         How many features approximate the kernel "rbf"; 300 by default.
-    penalty : "auto", callable or None
+    penalty : "auto", "auto-l1", "auto-elasticnet", callable or None
         By default the strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of
         rows left out, as `fit` does; a note in `notes` says what was chosen and why. Levels of texts are not
         standardised but stay 0 and 1, so that those of few rows are drawn nearer to the most frequent one. A network, a
@@ -214,7 +214,7 @@ def fit_table(
 
     if classes is not None and needs_one_vs_rest(classes, cost):
         descend = partial(fit_one_vs_rest, descend, labels=classes)
-    if isinstance(penalty, str) and cost is losses.softmax and (full := too_many(rows.X.shape[1], len(classes or ()))):
+    if penalty == AUTO and cost is losses.softmax and (full := too_many(rows.X.shape[1], len(classes or ()))):
         penalty, reason = None, f": {full}"
     fitted = descend(rows.X, rows.y, penalty=penalty)
     if (penalty is None or isinstance(penalty, str)) and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:

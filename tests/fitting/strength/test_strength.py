@@ -199,7 +199,7 @@ def test_a_record_goes_through_json():
 
 
 def test_too_many_coefficients_of_classes_are_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr("steepest.fitting.strength.choose.MOST_PARAMETERS", 4)
+    monkeypatch.setattr("steepest.fitting.strength.choose.MOST_OF_CLASSES", 4)
     X, y, weight = table(losses.softmax, 0)
     with pytest.raises(ValueError, match="give a strength, such as"):
         choose_strength(losses.softmax, X, y, weight, 3)

@@ -71,7 +71,7 @@ class StrengthDisplay(Display):
         Parameters
         ----------
         run : fit, fit of a table, or StrengthPath
-            A fit with ``penalty="auto"``, or its `path`.
+            A fit with ``penalty="auto"`` or the like, or its `path`.
 
         Returns
         -------
