@@ -24,3 +24,12 @@ def test_a_strength_beside_the_choice_is_refused(refused, file):
     assert "--penalty auto chooses the strength" in refused(
         "fit", file, "--target", "y", "--out", "fitted", "--penalty", "auto", "--alpha", "1"
     )
+    net = ("fit", file, "--target", "y", "--out", "fitted", "--penalty", "auto-elasticnet")
+    assert "or choose --penalty elasticnet" in refused(*net, "--alpha", "1")
+    assert "auto-elasticnet chooses it" in refused(*net, "--l1-ratio", "0.3")
+
+
+def test_an_elastic_net_is_chosen_and_said(run, file):
+    code, out, _ = run("fit", file, "--target", "y", "--out", "fitted", "--penalty", "auto-elasticnet")
+    assert code == 0
+    assert "by 5 folds" in out

@@ -79,7 +79,8 @@ def test_several_outputs_choose_a_strength_each(rows):
     ("options", "words"),
     [
         ({"alpha": "best"}, "give a number, 'auto' or None"),
-        ({"alpha": "auto", "penalty": "elasticnet"}, "chooses the strength of penalty='l2'"),
+        ({"alpha": "auto", "penalty": "elasticnet"}, "give l1_ratio=None, or alpha a number"),
+        ({"alpha": "auto", "penalty": None}, "chooses the strength of a penalty, and penalty=None"),
         ({"alpha": "auto", "fit_intercept": False}, "give a number"),
         ({"alpha": "auto", "positive": True}, "without bounds"),
         ({"alpha": "auto", "model": "network"}, "for linear models"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The options of models that have settings of their own.
 SETTINGS = {"network": ("hidden", "members"), "tree": ("depth", "splits", "leaves")}
-PENALTIES = ("auto", "auto-l1", "l2", "l1", "elasticnet", "none")
+PENALTIES = ("auto", "auto-l1", "auto-elasticnet", "l2", "l1", "elasticnet", "none")
 
 
 def read_model(name: str, settings: Mapping[str, int | str | None]) -> str | Network | Tree:
@@ -118,7 +118,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     Parameters
     ----------
     kind : str or None
-        "auto", "auto-l1", "l2", "l1", "elasticnet" or "none".
+        "auto", "auto-l1", "auto-elasticnet", "l2", "l1", "elasticnet" or "none".
     alpha : float or None
         The strength λ.
     l1_ratio : float or None
@@ -128,7 +128,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
 
     Returns
     -------
-    penalty, "auto" or "auto-l1"
+    penalty, "auto", "auto-l1" or "auto-elasticnet"
         The penalty; "auto" if no option was used.
 
     Raises
@@ -151,7 +151,10 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
         alpha = ridge
     if l1_ratio is not None:
         if kind != "elasticnet":
-            raise click.UsageError("--l1-ratio is for --penalty elasticnet: leave it out, or choose that penalty")
+            chooses = " (auto-elasticnet chooses it)" if kind == "auto-elasticnet" else ""
+            raise click.UsageError(
+                f"--l1-ratio is for --penalty elasticnet{chooses}: leave it out, or choose that penalty"
+            )
         if not 0 <= l1_ratio <= 1:
             raise click.UsageError(f"--l1-ratio {l1_ratio:g}: give a number from 0 to 1")
     if kind == "none":
@@ -159,11 +162,12 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
             raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
         # Return an L2 penalty of 0 rather than None: with None, some models use a penalty of their own.
         return L2(0.0)
-    if kind in ("auto", "auto-l1") and alpha is not None:
-        given = "l1" if kind == "auto-l1" else "l2"
+    chosen = kind is None or kind.startswith("auto")
+    if kind is not None and chosen and alpha is not None:
+        given = kind.removeprefix("auto-") if kind != "auto" else "l2"
         raise click.UsageError(f"--penalty {kind} chooses the strength: leave --alpha out, or choose --penalty {given}")
     if alpha is None:
-        if kind in (None, "auto", "auto-l1"):
+        if chosen:
             return kind or "auto"
         raise click.UsageError(f"--penalty {kind} needs a strength: add --alpha, for example --alpha 0.001")
     return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)

@@ -159,7 +159,7 @@ _sheet = click.option("--sheet", metavar="NAME", help="The sheet of a workbook; 
 )
 @click.option(
     "--penalty",
-    help="auto or auto-l1, which choose the strength of l2 or l1; l2, l1, elasticnet or none. l2 with --alpha.",
+    help="auto, auto-l1 or auto-elasticnet, which choose the strength; l2, l1, elasticnet or none. l2 with --alpha.",
 )
 @click.option("--alpha", type=float, help="The strength λ: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")
 @click.option("--l1-ratio", type=float, help="The share of λ for l1 in an elastic net; 0.5 by default.")

@@ -28,7 +28,7 @@ from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
 from steepest.fitting.options import doubt_of_classes
 from steepest.fitting.stream.adaptive import Forget
-from steepest.fitting.strength.automatic import AUTO_L1
+from steepest.fitting.strength.automatic import AUTO
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -64,10 +64,11 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     alpha : float, "auto" or None
         The penalty's strength λ, in the units of the columns. The default, None, is 1e-4 on standardised columns for a
         linear model, so that it does not depend on units, and 1e-4 for a kernel or a function. It costs little
-        accuracy, and makes the optimum finite if a plane separates the classes. "auto" chooses the strength of "l2" or
-        "l1" for a linear model by the loss of rows left out; `path` of ``run_`` has the losses.
-    l1_ratio : float
-        The share of λ that an elastic net gives to L1.
+        accuracy, and makes the optimum finite if a plane separates the classes. "auto" chooses the strength for a
+        linear model by the loss of rows left out, for "elasticnet" with ``l1_ratio=None``; `path` of ``run_`` has the
+        losses.
+    l1_ratio : float or None
+        The share of λ that an elastic net gives to L1; None with ``alpha="auto"``, which chooses it.
     kernel : {"linear", "rbf"}
         The kernel of a support vector machine: "linear" for the columns themselves, "rbf" for exp(-γ ‖x - x'‖²) on
         standardised columns. "rbf" needs a penalty. It is approximated by Nyström features; an event of the run
@@ -355,7 +356,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
             return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
             penalty = self._penalty
-            has_l1 = penalty == AUTO_L1 if isinstance(penalty, str) else kink_of(penalty) > 0
+            has_l1 = penalty != AUTO if isinstance(penalty, str) else kink_of(penalty) > 0
             apart = has_l1 or self._is_bounded
             return not apart and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax

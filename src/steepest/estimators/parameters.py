@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest import models
 from steepest.fitting.linear.edges import INTERCEPT, POSITIVE, check_columns
-from steepest.fitting.strength.automatic import AUTO, AUTO_L1
+from steepest.fitting.strength.automatic import AUTO, AUTO_L1, AUTO_NET
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, STANDARD, ElasticNet, named
 from steepest.printable import quoted
@@ -34,7 +34,7 @@ def read_penalty(
     alpha : float, "auto" or None
         The strength λ of the penalty; "auto" for the one that predicts best, None for the default.
     l1_ratio : float or None
-        The share of λ that an elastic net gives to L1; None for another penalty.
+        The share of λ that an elastic net gives to L1; None for another penalty, or if the share is to be chosen.
     default : float
         The default strength.
     standard : bool
@@ -42,7 +42,7 @@ def read_penalty(
 
     Returns
     -------
-    penalty, "auto", "auto-l1" or None
+    penalty, "auto", "auto-l1", "auto-elasticnet" or None
         None if there is no penalty.
 
     Raises
@@ -61,14 +61,14 @@ def read_penalty(
     if isinstance(alpha, str):
         if alpha != AUTO:
             raise ValueError(f"alpha={quoted(alpha)}: give a number, 'auto' or None")
-        if penalty == "l1":
-            return AUTO_L1
-        if penalty != "l2":
+        if penalty is None:
+            raise ValueError("alpha='auto' chooses the strength of a penalty, and penalty=None: give alpha a number")
+        if penalty == "elasticnet" and l1_ratio is not None:
             raise ValueError(
-                f"alpha='auto' chooses the strength of penalty='l2' or 'l1', and the penalty is {quoted(penalty)}: "
-                "give alpha a number"
+                f"alpha='auto' chooses the share of L1 of an elastic net, too, and l1_ratio={quoted(l1_ratio)}: give "
+                "l1_ratio=None, or alpha a number"
             )
-        return AUTO
+        return {"l2": AUTO, "l1": AUTO_L1, "elasticnet": AUTO_NET}[penalty]
     alpha = default if alpha is None else alpha
     _check_number("alpha", alpha, math.inf)
     if l1_ratio is None and penalty == "elasticnet":

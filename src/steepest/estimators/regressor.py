@@ -37,10 +37,11 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float or "auto"
         The penalty's strength λ, in the units of the columns. The default, 0, means no penalty, so predictions do not
-        depend on the units of X. L1 and elastic net need a positive value. "auto" chooses the strength of "l2" or "l1"
-        on standardised columns for a linear model, by the loss of rows left out; `path` of ``run_`` has the losses.
-    l1_ratio : float
-        The share of λ that an elastic net gives to L1.
+        depend on the units of X. L1 and elastic net need a positive value. "auto" chooses the strength on
+        standardised columns for a linear model, by the loss of rows left out, for "elasticnet" with ``l1_ratio=None``;
+        `path` of ``run_`` has the losses.
+    l1_ratio : float or None
+        The share of λ that an elastic net gives to L1; None with ``alpha="auto"``, which chooses it.
     kernel : {"linear", "rbf"}
         The kernel of a support vector machine: "linear" for the columns themselves, "rbf" for exp(-γ ‖x - x'‖²) on
         standardised columns. "rbf" needs a penalty. It is approximated by Nyström features; an event of the run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,13 +21,12 @@ from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.adaptive import Forget
 from steepest.fitting.stream.fit import fit_blocks
-from steepest.fitting.strength.automatic import AUTO, AUTO_L1, auto_refusal, automatic
+from steepest.fitting.strength.automatic import AUTO, AUTOMATIC, auto_refusal, automatic
 from steepest.fitting.tree.fit import fit_tree
-from steepest.fitting.validation import LabelledRows
 from steepest.models import Linear, Multinomial, Network, Tree, losses
 from steepest.models.frame import column_deviations
 from steepest.models.losses import Loss
-from steepest.models.penalties import L1, is_standard, on_columns
+from steepest.models.penalties import is_standard, on_columns
 from steepest.printable import quoted
 from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
@@ -96,8 +95,10 @@ def fit(
         A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
         exact zeros. The intercept of a linear model is not penalised; all parameters of a function are. With "auto" the
         strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of rows left out: it
-        is none if that is within one standard error of the best strength, else the best. `path` of the fit has the
-        losses. "auto-l1" does the same for an L1 penalty, by fits to five folds along a path.
+        is the best, or none if the best is no clear gain, which saves no more than one standard error, and no more than
+        5 % of what rows lose by being left out. `path` of the fit has the losses. "auto-l1" chooses that of an L1
+        penalty by fits to five folds along a path, and "auto-elasticnet" that of an elastic net, and its share of L1;
+        none, if that is within one standard error of the best.
     sample_weight : array of shape (rows,), optional
         The weight of each row; a row of weight 2 counts as two rows.
     batch_size : int, optional
@@ -216,10 +217,11 @@ def fit(
 
 
 def check_penalty(penalty: str | Function | None) -> None:
-    """Raise an error unless a penalty is one: an object, a function of the weights, "auto" or "auto-l1"."""
-    if isinstance(penalty, str) and penalty not in (AUTO, AUTO_L1):
+    """Raise an error unless a penalty is one: an object, a function of the weights, or a name such as "auto"."""
+    if isinstance(penalty, str) and penalty not in AUTOMATIC:
         raise ValueError(
-            f'penalty={quoted(penalty)} is not known: give "auto", or an object such as penalties.L2(1e-3)'
+            f'penalty={quoted(penalty)} is not known: give "auto", "auto-l1" or "auto-elasticnet", or an object '
+            "such as penalties.L2(1e-3)"
         )
     if penalty is not None and not callable(penalty) and not isinstance(penalty, str):
         raise TypeError(
@@ -233,6 +235,7 @@ def fit_given(
     *, start: PyTree = None, bounds: Bounds | None = None, fixed: Fixed | None = None, batch_size: int | None = None,
     direction: RuleLike = None, step: RuleLike = "auto", shuffle: str | bool = "batches", rescale: str = "auto",
     dtype: DTypeLike | None = None, rng: Seed = None, callback: Callback | None = None, progress: bool | None = None,
+    levels: Sequence[int] = (),
 ) -> Fit:  # fmt: skip
     """Fit a model to rows that were read and checked.
 
@@ -246,6 +249,8 @@ def fit_given(
         As for `fit`.
     dtype, rng, callback, progress
         As for `fit`.
+    levels : sequence of int
+        The columns that are levels of categories, for ``penalty="auto"``.
 
     Returns
     -------
@@ -294,21 +299,12 @@ def fit_given(
         if isinstance(penalty, str):
             assert isinstance(cost, Loss)
             losses.check_targets(cost, rows.y)
-            if penalty == AUTO_L1 and (batch_size is not None or direction is not None or step != "auto"):
+            if penalty != AUTO and (batch_size is not None or direction is not None or step != "auto"):
                 raise ValueError(
                     f"penalty={quoted(penalty)} needs all rows and steps of its own: leave batch_size=, direction= and "
                     "step= out"
                 )
-            linear = model
-
-            def of_fold(
-                X: Rows, y: np.ndarray, weight: np.ndarray, penalty: L1 | None, start: PyTree, tolerance: float
-            ) -> Fit:
-                part = TrainingData(LabelledRows(X, y, weight), None, None, (X, y))
-                fold_budget = Budget.of(tolerance, None, epochs=None)
-                return fit_given(linear, part, cost, penalty, fold_budget, start=start, rng=0, progress=False)
-
-            penalty, path = automatic(penalty, of_fold, model, cost, X, rows.y, rows.weight)
+            penalty, path = automatic(penalty, model, cost, X, rows.y, rows.weight, levels)
         else:
             penalty = on_columns(penalty, column_deviations(X, rows.weight))
     assert not isinstance(penalty, str)

@@ -17,7 +17,7 @@ from steepest.descent.budget import Budget
 from steepest.fitting.fit import check_penalty, fit_given
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
-from steepest.fitting.strength.automatic import auto_refusal
+from steepest.fitting.strength.automatic import AUTO, auto_refusal
 from steepest.fitting.strength.choose import too_many
 from steepest.models import Linear, Network, Tree, losses
 from steepest.models.losses import Loss
@@ -143,12 +143,13 @@ def fit_table(
         γ of the kernel exp(-γ ‖x - x'‖²), for standardised columns; by default 1 / (number of columns).
     components : int, optional
         How many features approximate the kernel "rbf"; 300 by default.
-    penalty : "auto", callable or None
+    penalty : "auto", "auto-l1", "auto-elasticnet", callable or None
         By default the strength of an L2 penalty on standardised columns is chosen for a linear model, by the loss of
-        rows left out, as `fit` does; a note in `notes` says what was chosen and why. A network, a tree, a kernel,
-        bounds, or a step or direction of your own take no such penalty. Otherwise as for `fit`, and None for no
-        penalty. If the loss then has no minimum, as where classes are separable, L2(1/n) is added for n training rows,
-        with a note.
+        rows left out, as `fit` does; a note in `notes` says what was chosen and why. Levels of texts are not
+        standardised but stay 0 and 1, so that those of few rows are drawn nearer to the most frequent one. A network, a
+        tree, a kernel, bounds, or a step or direction of your own take no such penalty. Otherwise as for `fit`, and
+        None for no penalty. If the loss then has no minimum, as where classes are separable, L2(1/n) is added for n
+        training rows, with a note.
     bounds, fixed : mapping, optional
         Limits of the coefficients of a linear model, and those that keep a value, as for `fit`:
         ``{"coef": (0, None)}``, or by the name of a column. A column of texts has a coefficient for each level but the
@@ -218,16 +219,19 @@ def fit_table(
     # The first fit's time includes reading the table; each further fit, of another class, has its own.
     budgets = chain([budget], (replace(budget, began=time.perf_counter()) for _ in count()))
 
+    levels = [column for category in ready.encoding.categories for column in category]
+
     def descend(X: np.ndarray, y: np.ndarray, penalty: str | Function | None) -> Fit:
         data = TrainingData.read(X, y, None, validation, None, names, gaps=isinstance(resolved, Tree))
         return fit_given(
             resolved, data, cost, penalty, next(budgets), bounds=bounds, fixed=fixed,
             batch_size=batch_size, direction=direction, step=step, rng=random, callback=callback, progress=progress,
+            levels=levels,
         )  # fmt: skip
 
     if classes is not None and needs_one_vs_rest(classes, cost):
         descend = partial(fit_one_vs_rest, descend, labels=classes)
-    if isinstance(penalty, str) and cost is losses.softmax and (full := too_many(rows.X.shape[1], len(classes or ()))):
+    if penalty == AUTO and cost is losses.softmax and (full := too_many(rows.X.shape[1], len(classes or ()))):
         penalty, reason = None, f": {full}"
     fitted = descend(rows.X, rows.y, penalty=penalty)
     if (penalty is None or isinstance(penalty, str)) and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import LinearRegression, RidgeCV
 
 from steepest import losses
 from steepest.fitting.strength.approximate import losses_without
@@ -199,7 +199,7 @@ def test_a_record_goes_through_json():
 
 
 def test_too_many_coefficients_of_classes_are_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setattr("steepest.fitting.strength.choose.MOST_PARAMETERS", 4)
+    monkeypatch.setattr("steepest.fitting.strength.choose.MOST_OF_CLASSES", 4)
     X, y, weight = table(losses.softmax, 0)
     with pytest.raises(ValueError, match="give a strength, such as"):
         choose_strength(losses.softmax, X, y, weight, 3)
@@ -213,3 +213,31 @@ def test_no_penalty_is_taken_if_it_is_within_one_standard_error_of_the_best():
     assert 0 < above < path.paired[-1]
     assert path.chosen == 0
     assert "within one standard error" in path.why
+    assert "of what rows lose by being left out" in path.why
+
+
+def test_a_penalty_is_a_clear_gain_where_f_is_small():
+    taken = {True: [], False: []}
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        X = random.normal(size=(100, 6))
+        y = X @ random.normal(size=6) * (0.15, 0.5)[seed % 2] + random.normal(size=100)
+        # The F statistic of all columns, by scikit-learn's fit.
+        r2 = LinearRegression().fit(X, y).score(X, y)
+        F = (r2 / 6) / ((1 - r2) / (100 - 6 - 1))
+        chosen = choose_strength(losses.squared, X, y, np.ones(100)).chosen
+        if not 5 < F < 20:
+            taken[F < 10].append(chosen > 0)
+    # A part of a clear gain is within one standard error, too: most of those with F from 2 to 5 are.
+    assert len(taken[True]) > 15
+    assert all(taken[True])
+    assert len(taken[False]) > 10
+    assert not any(taken[False])
+
+
+def test_no_strength_of_separable_classes_lets_coefficients_be_beyond_belief():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    path = choose_strength(losses.log_loss, X, (X[:, 0] > 0).astype(float), np.ones(120))
+    # Coefficients of standardised columns have a prior of variance 1 / (rows times strength).
+    assert (120 * path.strengths[path.strengths > 0]).min() ** -0.5 <= 10

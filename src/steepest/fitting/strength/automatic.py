@@ -1,22 +1,23 @@
-"""The penalty of a fit whose strength is to be chosen: `penalty="auto"` or `"auto-l1"`."""
+"""The penalty of a fit whose strength is to be chosen: `penalty="auto"`, `"auto-l1"` or `"auto-elasticnet"`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from steepest.fitting.strength.choose import choose_strength
-from steepest.fitting.strength.lasso import Fitter, choose_l1
+from steepest.fitting.strength.lasso import RATIOS, choose_l1
 from steepest.fitting.strength.record import StrengthPath
 from steepest.models import SVM, Linear, Multinomial, losses
 from steepest.models.frame import column_deviations
 from steepest.models.losses import Loss
-from steepest.models.penalties import L1, L2, on_columns
+from steepest.models.penalties import L1, L2, ElasticNet, named, on_columns
 from steepest.printable import quoted
 from steepest.types import Function, Rows
 
-AUTO, AUTO_L1 = "auto", "auto-l1"
+AUTO, AUTO_L1, AUTO_NET = AUTOMATIC = "auto", "auto-l1", "auto-elasticnet"
 
 
 def auto_refusal(model: object, loss: str | Function | None, held: bool) -> str:
@@ -53,16 +54,14 @@ def auto_refusal(model: object, loss: str | Function | None, held: bool) -> str:
 
 
 def automatic(
-    asked: str, fit: Fitter, model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray
-) -> tuple[L1 | L2 | None, StrengthPath]:
+    asked: str, model: Linear, loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, levels: Sequence[int] = ()
+) -> tuple[L1 | L2 | ElasticNet | None, StrengthPath]:
     """Return the penalty whose strength predicts best, and how it was chosen.
 
     Parameters
     ----------
-    asked : {"auto", "auto-l1"}
-        Whether the penalty is L2 or L1.
-    fit : callable
-        Fits the model to a fold, for L1: see `choose_l1`.
+    asked : {"auto", "auto-l1", "auto-elasticnet"}
+        Whether the penalty is L2, L1 or both.
     model : Linear
         The model.
     loss : Loss
@@ -71,20 +70,29 @@ def automatic(
         The rows.
     y, weight : array of shape (rows,)
         The targets and the weights, above 0.
+    levels : sequence of int
+        The columns of 0 and 1 that are levels of categories, which an L2 penalty leaves as they are. In standardised
+        columns the mean of 3 rows would be drawn to that of all by as large a part as that of 300.
 
     Returns
     -------
-    L1, L2 or None, StrengthPath
-        The penalty, with the deviations of the columns as its scales; and the path.
+    L1, L2, ElasticNet or None, StrengthPath
+        The penalty, with the scales of the columns; and the path.
     """
     classes = int(model.classes or 0) if isinstance(model, Multinomial) else 0
-    kind: type[L1 | L2] = L2
-    if asked == AUTO_L1:
-        kind, path = L1, choose_l1(fit, lambda X, params: model(X, *params.values()), loss, X, y, weight, classes)
+    scales = column_deviations(X, weight)
+    if asked == AUTO:
+        scales[list(levels)] = scales[list(levels)] > 0
+        path = choose_strength(loss, X, y, weight, classes, scales)
+        path = replace(path, levels=bool(levels))
     else:
-        path = choose_strength(loss, X, y, weight, classes)
+        path = choose_l1(loss, X, y, weight, classes, *([RATIOS] if asked == AUTO_NET else []))
     if not path.chosen:
         return None, path
-    penalty = on_columns(kind(path.chosen, scales="standard"), column_deviations(X, weight))
-    own = path.chosen * np.array(penalty.scales, dtype=float) ** (1 if kind is L1 else 2)
+    penalty = named(path.kind, path.chosen, path.l1_ratio or 1.0, scales="standard")
+    penalty = on_columns(penalty, scales)
+    if path.kind == "elasticnet":
+        # Its two parts change with the units in two ways.
+        return penalty, path
+    own = path.chosen * np.array(penalty.scales, dtype=float) ** (1 if path.kind == "l1" else 2)
     return penalty, replace(path, own=(float(own.min()), float(own.max())))

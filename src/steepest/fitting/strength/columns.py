@@ -21,7 +21,7 @@ BLURRED = 1e-7
 
 @dataclass(frozen=True)
 class Directions:
-    """Standardised columns √w (X - mean) / deviation = U diag(size) Vᵀ, without directions in which nothing varies.
+    """Scaled columns √w (X - mean) / scale = U diag(size) Vᵀ, without directions in which nothing varies.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Directions:
     varying: int
 
     @classmethod
-    def of(cls, X: Rows, weight: np.ndarray) -> Directions:
+    def of(cls, X: Rows, weight: np.ndarray, scales: np.ndarray | None = None) -> Directions:
         """Return the directions of rows, by the smaller of their two products if they are many.
 
         Parameters
@@ -50,13 +50,15 @@ class Directions:
             The rows.
         weight : array of shape (rows,)
             How often each row counts, above 0.
+        scales : array of shape (columns,), optional
+            What the columns are divided by, 0 for one that is left out; by default their deviations.
 
         Returns
         -------
         Directions
             The directions.
         """
-        deviation = column_deviations(X, weight)
+        deviation = column_deviations(X, weight) if scales is None else scales
         varies = np.flatnonzero(deviation > 0)
         root, share = np.sqrt(weight), weight / weight.sum()
         rows, columns = X.shape[0], len(varies)

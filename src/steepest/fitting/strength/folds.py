@@ -1,10 +1,13 @@
-"""The losses of rows held out in folds, for losses with kinks, which have no Newton step from all rows."""
+"""The losses of rows held out in folds: for losses with kinks, which have no Newton step from all rows, and for many
+coefficients of several classes, for which it takes too long.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from steepest.fitting.strength.columns import Directions
+from steepest.fitting.strength.conjugate import fitted_classes
 from steepest.fitting.strength.newton import descend
 from steepest.fitting.strength.slopes import Slopes
 
@@ -55,23 +58,29 @@ def held_out_losses(
         The targets.
     strength : float
         λ.
-    start : array of shape (folds, directions + 1, 1) or None
+    start : array of shape (folds, directions + 1, outputs) or None
         The parameters to begin from, of the fits at a larger strength.
 
     Returns
     -------
-    array of shape (rows,), array of shape (folds, directions + 1, 1)
+    array of shape (rows,), array of shape (folds, directions + 1, outputs)
         The losses, infinite where a fit has no end, and the parameters.
     """
     A, weight, fold = directions.columns, directions.weight, folds_of(directions.columns, y)
     found = np.full(len(y), np.inf)
-    ends = np.zeros((COUNT, A.shape[1], 1)) if start is None else start.copy()
+    ends = np.zeros((COUNT, A.shape[1], slopes.outputs)) if start is None else start.copy()
     for k in range(COUNT):
         held, rest = fold == k, fold != k
         if not held.any() or not rest.any():
             continue
-        point = descend(slopes, A[rest], y[rest], weight[rest], strength * directions.mass, ends[k])
-        if point.converged:
-            ends[k] = point.theta
-            found[held] = slopes.exact(A[held] @ point.theta, y[held])
+        curve = strength * directions.mass
+        if slopes.outputs > 1:
+            by_class, converged = fitted_classes(A[rest], y[rest].astype(int), weight[rest], curve, ends[k].T)
+            theta = by_class.T
+        else:
+            point = descend(slopes, A[rest], y[rest], weight[rest], curve, ends[k])
+            theta, converged = point.theta, point.converged
+        if converged:
+            ends[k] = theta
+            found[held] = slopes.exact(A[held] @ theta, y[held])
     return found, ends

@@ -48,6 +48,32 @@ def squared_errors(directions: Directions, y: np.ndarray, strengths: np.ndarray)
     return found
 
 
+def mean_square(directions: Directions, y: np.ndarray) -> float:
+    """Return the mean squared error of the rows that a fit without a penalty learnt from.
+
+    Parameters
+    ----------
+    directions : Directions
+        The rows.
+    y : array of shape (rows,)
+        The targets.
+
+    Returns
+    -------
+    float
+        The error.
+
+    Examples
+    --------
+    >>> mean_square(Directions.of(np.array([[0.0], [1.0], [2.0]]), np.ones(3)), np.array([0.0, 3.0, 0.0]))
+    2.0
+    """
+    mean = directions.weight @ y / directions.mass
+    error = np.sqrt(directions.weight) * (y - mean)
+    error = error - directions.U @ (directions.U.T @ error)
+    return float(error @ error) / directions.mass
+
+
 def _left(directions: Directions, curve: float) -> np.ndarray:
     """Return 1 less the leverage of the part of each row that is left out."""
     squares = directions.size**2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from steepest.fitting.strength.slopes import Slopes
 
@@ -17,6 +17,8 @@ ENDLESS = 1e-13
 MOST_STEPS = 40
 # Without a penalty, classes whose mean loss falls below this are separated by a plane, and no coefficients are best.
 SEPARATED = 1e-4
+# The share of its ordinary size at which a curvature has vanished: a descent ends where e⁻²⁰ of it is left.
+VANISHED = 1e-7
 # The share of the step by the curvature below which the bound of the curvature is tried.
 SHORTEST = 1 / 8
 
@@ -31,8 +33,8 @@ class Point:
         The coefficients along the directions, and the intercepts in the last row.
     z : array of shape (rows, outputs)
         The outputs.
-    factor : object
-        The Cholesky factor of the Hessian.
+    factor : array of shape (n, n)
+        The Cholesky factor of the Hessian, as `cholesky` returns it.
     converged : bool
         Whether the descent reached the minimum.
     curve : float
@@ -41,7 +43,7 @@ class Point:
 
     theta: np.ndarray
     z: np.ndarray
-    factor: tuple[np.ndarray, bool]
+    factor: np.ndarray
     converged: bool
     curve: float
 
@@ -74,12 +76,12 @@ def descend(slopes: Slopes, A: np.ndarray, y: np.ndarray, weight: np.ndarray, cu
             value = float(weight @ slopes.value(z, y)) + float(shrunk @ (theta**2).sum(axis=1)) / 2
         return value if np.isfinite(value) else np.inf
 
-    def factored(curvature: np.ndarray) -> tuple[np.ndarray, bool]:
+    def factored(curvature: np.ndarray) -> np.ndarray:
         H = hessian(A, weight[:, None, None] * curvature)
         H[np.diag_indices(len(H))] += np.repeat(shrunk, theta.shape[1])
         # Directions without curvature, as where no row is near a jump of the slope, get a little.
         H[np.diag_indices(len(H))] += 1e-12 * np.trace(H) / len(H) + 1e-300
-        return cho_factor(H, check_finite=False)
+        return cholesky(H)
 
     z = A @ theta
     value, factor, converged = value_at(theta, z), None, False
@@ -89,7 +91,7 @@ def descend(slopes: Slopes, A: np.ndarray, y: np.ndarray, weight: np.ndarray, cu
             factor = factored(slopes.second(z, y))
         except np.linalg.LinAlgError:
             break
-        step = cho_solve(factor, gradient.ravel(), check_finite=False).reshape(theta.shape)
+        step = solved(factor, gradient.ravel()).reshape(theta.shape)
         gain = float((gradient * step).sum()) / 2
         if gain <= (ENOUGH if curve else ENDLESS) * (abs(value) + weight.sum() * slopes.unit * 1e-6):
             converged = bool(np.isfinite(gain))
@@ -97,7 +99,7 @@ def descend(slopes: Slopes, A: np.ndarray, y: np.ndarray, weight: np.ndarray, cu
             break
         t, new = _searched(value_at, theta, z, step, A @ step, value, gain)
         if t < SHORTEST and slopes.bound is not None:
-            other = cho_solve(factored(slopes.bound(z, y)), gradient.ravel(), check_finite=False).reshape(theta.shape)
+            other = solved(factored(slopes.bound(z, y)), gradient.ravel()).reshape(theta.shape)
             by_bound = _searched(value_at, theta, z, other, A @ other, value, float((gradient * other).sum()) / 2)
             if by_bound[1] < new:
                 step, (t, new) = other, by_bound
@@ -110,7 +112,7 @@ def descend(slopes: Slopes, A: np.ndarray, y: np.ndarray, weight: np.ndarray, cu
         if not curve and slopes.classes and value < SEPARATED * weight.sum():
             break
     assert factor is not None or not converged
-    return Point(theta, z, factor if factor is not None else (np.eye(theta.size), False), converged, curve)
+    return Point(theta, z, factor if factor is not None else np.eye(theta.size), converged, curve)
 
 
 def _searched(value_at, theta, z, step, along, value, gain):  # type: ignore[no-untyped-def]
@@ -122,6 +124,47 @@ def _searched(value_at, theta, z, step, along, value, gain):  # type: ignore[no-
             return t, new
         t /= 2
     return 0.0, np.inf
+
+
+# LAPACK itself: the functions of SciPy around it take several times as long for the small systems of small tables.
+def cholesky(H: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor of a symmetric matrix, which is overwritten.
+
+    Parameters
+    ----------
+    H : array of shape (n, n)
+        The matrix.
+
+    Returns
+    -------
+    array of shape (n, n)
+        The factor.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the matrix is not positive definite.
+
+    Examples
+    --------
+    >>> solved(cholesky(np.array([[4.0, 0.0], [0.0, 2.0]])), np.array([4.0, 4.0]))
+    array([1., 2.])
+    """
+    factor, fault = dpotrf(H.T, lower=1, overwrite_a=1)
+    if fault:
+        raise np.linalg.LinAlgError("not positive definite")
+    return np.asarray(factor)
+
+
+def solved(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the solution of a system whose matrix has a Cholesky factor."""
+    return np.asarray(dpotrs(factor, right, lower=1)[0])
+
+
+def inverse_of(factor: np.ndarray) -> np.ndarray:
+    """Return the inverse of the matrix with a Cholesky factor."""
+    lower = np.tril(dpotri(factor, lower=1)[0])
+    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 def hessian(A: np.ndarray, curvature: np.ndarray) -> np.ndarray:

@@ -37,12 +37,21 @@ class StrengthPath:
         How rows were left out.
     rows, given : int
         How many rows the strengths were compared on, and how many there were.
-    kind : {"l2", "l1"}
+    kind : {"l2", "l1", "elasticnet"}
         The penalty.
+    l1_ratio : float or None
+        The share of the strength that the elastic net gives to L1; None for another penalty. The curve is that of this
+        share.
+    ratios : sequence of (float, float)
+        The shares of L1 that were tried, each with its least score.
     title : str
         A title for pictures.
     own : (float, float) or None
         The least and the largest strength of the penalty chosen, in the units of the columns.
+    levels : bool
+        Whether some columns are levels of categories, which are not standardised.
+    fitted : float
+        The mean loss of the rows that a fit without a penalty learnt from; infinite if there was none.
 
     Examples
     --------
@@ -63,8 +72,12 @@ class StrengthPath:
     rows: int
     given: int
     kind: str = "l2"
+    l1_ratio: float | None = None
+    ratios: tuple[tuple[float, float], ...] = ()
     title: str = ""
     own: tuple[float, float] | None = None
+    levels: bool = False
+    fitted: float = float("inf")
 
     @property
     def best(self) -> int:
@@ -77,20 +90,36 @@ class StrengthPath:
         return float(self.scores[np.flatnonzero(self.strengths == self.chosen)[0]])
 
     @property
+    def measured(self) -> str:
+        """What the strengths are measured on."""
+        return "standardised columns" + " and levels as 0 and 1" * self.levels
+
+    @property
+    def _saved(self) -> str:
+        """How much of what rows lose by being left out the best penalty would save."""
+        if not np.isfinite(self.fitted):
+            return ""
+        share = (self.scores[-1] - self.scores[self.best]) / (self.scores[-1] - self.fitted)
+        return f", which saves {share:.1%} of what rows lose by being left out"
+
+    @property
     def why(self) -> str:
         """The strength chosen and the reason, in one sentence."""
-        least, name = self.strengths[self.best], self.kind.upper()
+        least = self.strengths[self.best]
         by = f"{self.method}" + (f" on {self.rows:,} of {self.given:,} rows" if self.rows < self.given else "")
+        if self.ratios:
+            tried = [f"{ratio:g}" for ratio, _ in self.ratios]
+            by += f", with shares of L1 of {', '.join(tried[:-1])} and {tried[-1]} tried,"
         has_none = self.strengths[-1] == 0 and np.isfinite(self.scores[-1])
         if not self.chosen:
             if self.best == len(self.strengths) - 1:
                 return f"no penalty: by {by} every strength tried predicts rows left out no better"
             return (
                 f"no penalty: by {by} its loss of {self.scores[-1]:.4g} is within one standard error "
-                f"({self.paired[-1]:.2g}) of the least, {self.scores[self.best]:.4g} at {name}({least:.3g}) on "
-                "standardised columns"
+                f"({self.paired[-1]:.2g}) of the least, {self.scores[self.best]:.4g} at {self._named(least)} on "
+                f"{self.measured}{self._saved}"
             )
-        text = f"penalty {name}({self.chosen:.3g}) on standardised columns"
+        text = f"penalty {self._named(self.chosen)} on {self.measured}"
         if self.own is not None:
             least, most = (f"{strength:.3g}" for strength in self.own)
             text += f" ({least if least == most else f'{least} to {most}'} in the units of the columns)"
@@ -100,6 +129,13 @@ class StrengthPath:
             return f"{text}; without a penalty it is {self.scores[-1]:.4g}, {more:.2g} ± {self.paired[-1]:.2g} more"
         rest = "no finite coefficients are best" if self.strengths[-1] == 0 else "the rows do not determine any"
         return f"{text}, and without a penalty {rest}"
+
+    def _named(self, strength: float) -> str:
+        """Return the name of the penalty with a strength."""
+        if self.l1_ratio is None:
+            return f"{self.kind.upper()}({strength:.3g})"
+        l1, l2 = strength * self.l1_ratio, strength * (1 - self.l1_ratio)
+        return f"ElasticNet(l1={l1:.3g}, l2={l2:.3g})"
 
     def plot(self, ax: Axes | None = None) -> StrengthDisplay:
         """Draw the scores against the strength.
@@ -157,5 +193,8 @@ class StrengthPath:
             The record.
         """
         arrays = ("strengths", "scores", "errors", "paired")
-        values: dict[str, Any] = dict(record) | {"own": record["own"] and tuple(record["own"])}
+        values: dict[str, Any] = dict(record) | {
+            "own": record["own"] and tuple(record["own"]),
+            "ratios": tuple((ratio, score) for ratio, score in record.get("ratios", ())),
+        }
         return cls(**values | {name: np.array(values[name], float) for name in arrays})

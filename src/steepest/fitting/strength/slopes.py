@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.fitting.uncertainty.families import FAMILIES, Family, family_of
+from steepest.fitting.uncertainty.families import Family, family_of
 from steepest.models import losses
 from steepest.models.losses import Kinked, Loss
 from steepest.models.losses.base import probabilities
-from steepest.models.losses.softmax import Contrasted, class_probabilities
+from steepest.models.losses.softmax import Contrasted
 
 # The smoothing of a loss with kinks, as a share of the size of its errors. Strengths are compared by the loss itself on
 # rows left out, which so small a smoothing hardly changes. Chosen, not measured.
@@ -44,6 +44,9 @@ class Slopes:
         Whether the targets are classes.
     jumps : bool
         Whether the curvature jumps, so that that of one fit is no guide to that of another.
+    gap : callable
+        How far the tangent at the slope first + second t is below the loss that is minimised, for outputs, targets and
+        changes t of the outputs: see `Loss.fenchel_young_gap`.
     """
 
     outputs: int
@@ -55,9 +58,10 @@ class Slopes:
     unit: float
     classes: bool
     jumps: bool
+    gap: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -> Slopes:
+def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0, apart: bool = False) -> Slopes:
     """Return the slopes of a loss of the library.
 
     Parameters
@@ -68,6 +72,8 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
         The targets, and how often each row counts.
     classes : int
         The number of classes of softmax.
+    apart : bool
+        Whether each class of softmax has an output of its own, as an L1 penalty needs.
 
     Returns
     -------
@@ -82,7 +88,7 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
            [-0.5]])
     """
     if loss is losses.softmax:
-        return _of_classes(Contrasted(classes))
+        return _of_classes(Contrasted(classes, apart))
     if isinstance(loss, Kinked):
         return _of_kinks(loss, y, weight)
     family = family_of(loss)
@@ -99,21 +105,42 @@ def slopes_of(loss: Loss, y: np.ndarray, weight: np.ndarray, classes: int = 0) -
         loss.curvature(float(np.average(y, weights=weight))),
         loss.classes,
         jumps=not loss.curved,
+        gap=lambda z, y, t: loss.fenchel_young_gap(z[:, 0], y, t[:, 0]),
     )
 
 
 def _of_classes(loss: Contrasted) -> Slopes:
-    Q, family = loss.contrasts, FAMILIES[losses.softmax]
+    Q = loss.contrasts
+
+    # A row for each class: sums over classes are then sums of long rows, which take a fifth of the time.
+    def odds(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores = Q @ v.T
+        scores -= scores.max(axis=0)
+        return scores, np.exp(scores)
+
+    def value(v: np.ndarray, y: np.ndarray) -> np.ndarray:
+        scores, each = odds(v)
+        return np.asarray(np.log(each.sum(axis=0)) - scores[y.astype(int), np.arange(len(y))])
+
+    def first(v: np.ndarray, y: np.ndarray) -> np.ndarray:
+        p = odds(v)[1]
+        p /= p.sum(axis=0)
+        p[y.astype(int), np.arange(len(y))] -= 1.0
+        return np.asarray(p.T @ Q)
+
+    # The products of two contrasts, class by class.
+    pairs = (Q[:, :, None] * Q[:, None, :]).reshape(len(Q), -1)
 
     def second(v: np.ndarray, y: np.ndarray) -> np.ndarray:
-        p = class_probabilities(v @ Q.T)
-        mean = p @ Q
-        inner = np.einsum("nc,ck,cl->nkl", p, Q, Q, optimize=True)
+        p = odds(v)[1]
+        p /= p.sum(axis=0)
+        mean = p.T @ Q
+        inner = (p.T @ pairs).reshape(len(v), loss.outputs, loss.outputs)
         return np.asarray(inner - mean[:, :, None] * mean[:, None, :])
 
     return Slopes(
-        loss.outputs, loss, loss, lambda v, y: family.score(v @ Q.T, y) @ Q, second, None, 1 / loss.class_count,
-        classes=True, jumps=False,
+        loss.outputs, value, value, first, second, None, 1 / loss.class_count, classes=True, jumps=False,
+        gap=loss.fenchel_young_gap,
     )  # fmt: skip
 
 
@@ -144,7 +171,15 @@ def _of_kinks(loss: Kinked, y: np.ndarray, weight: np.ndarray) -> Slopes:
 
         return over(z, y, bend)[:, None, None]
 
+    def gap(z: np.ndarray, y: np.ndarray, t: np.ndarray) -> np.ndarray:
+        # A smoothed term is the log loss of a row of class 0, in other units.
+        def part(c: float, sign: float, s: np.ndarray) -> np.ndarray:
+            change = sign * t[:, 0] / smoothing
+            return c * smoothing * losses.log_loss.fenchel_young_gap(s / smoothing, 0 * s, change)
+
+        return over(z, y, part)
+
     return Slopes(
         1, lambda z, y: loss(z[:, 0], y), lambda z, y: np.asarray(loss.smoothed(z[:, 0], y, smoothing)), first, second,
-        bound, 1.0 if loss.classes else 1 / size, loss.classes, jumps=True,
+        bound, 1.0 if loss.classes else 1 / size, loss.classes, jumps=True, gap=gap,
     )  # fmt: skip

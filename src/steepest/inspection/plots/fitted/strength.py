@@ -71,7 +71,7 @@ class StrengthDisplay(Display):
         Parameters
         ----------
         run : fit, fit of a table, or StrengthPath
-            A fit with ``penalty="auto"``, or its `path`.
+            A fit with ``penalty="auto"`` or the like, or its `path`.
 
         Returns
         -------
@@ -105,7 +105,8 @@ class StrengthDisplay(Display):
         if self.chosen:
             return f"{words}This strength was chosen."
         if self.strengths[best]:
-            return f"{words}Without a penalty it is within one standard error of that, so that none was chosen."
+            near = "Without a penalty it is within one standard error of that. This is no clear gain"
+            return f"{words}{near}, so that none was chosen."
         return f"{words}So none was chosen."
 
     def table(self) -> dict[str, np.ndarray]:
