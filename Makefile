@@ -34,6 +34,7 @@ bench: $(READY)
 	$(PY) benchmarks/flights.py
 	$(PY) benchmarks/least_squares.py
 	$(PY) benchmarks/glms.py
+	$(PY) benchmarks/strengths.py
 	$(PY) benchmarks/fits.py
 	$(PY) benchmarks/tables.py
 	$(PY) benchmarks/text.py

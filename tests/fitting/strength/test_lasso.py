@@ -12,8 +12,7 @@ import steepest as st
 from steepest import losses
 from steepest.fitting.strength import proximal
 from steepest.fitting.strength.active import least_quadratic
-from steepest.fitting.strength.folds import folds_of
-from steepest.fitting.strength.lasso import RATIOS, choose_l1
+from steepest.fitting.strength.lasso import RATIOS, Folds, choose_l1
 from steepest.fitting.strength.proximal import Sample
 from steepest.fitting.strength.slopes import slopes_of
 
@@ -35,10 +34,26 @@ def standardised(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
+def dealt(X, y):
+    return Folds.of(losses.squared, X, y, np.ones(len(y)), 0).fold
+
+
+def test_rows_that_are_0_in_most_columns_are_dealt_into_all_folds():
+    random = np.random.default_rng(0)
+    X = csr_array(random.normal(size=(300, 200)) * (random.random((300, 200)) < 0.02))
+    y = (X @ random.normal(size=200) > 0).astype(float)
+    counts = np.bincount(dealt(X, y), minlength=5)
+    assert counts.min() > 45
+    path = choose_l1(losses.log_loss, X, y, np.ones(300))
+    # At the first strength nearly nothing is left but the share of the classes.
+    share = y.mean()
+    assert path.scores[0] == pytest.approx(-share * np.log(share) - (1 - share) * np.log(1 - share), rel=0.05)
+
+
 def test_the_path_and_the_choice_are_those_of_scikit_learn(rows):
     X, y = rows
     path = choose_l1(losses.squared, X, y, np.ones(80))
-    fold, alphas = PredefinedSplit(folds_of(X, y)), path.strengths[:-1] / 2
+    fold, alphas = PredefinedSplit(dealt(X, y)), path.strengths[:-1] / 2
     known = LassoCV(alphas=alphas, cv=fold, tol=1e-10, max_iter=100_000).fit(standardised(X), y)
     assert path.chosen == pytest.approx(2 * known.alpha_)
     # scikit-learn takes the mean of the folds, here each row counts alike.
@@ -61,7 +76,7 @@ def test_the_strength_of_an_elastic_net_is_that_of_scikit_learn(rows):
     X = np.repeat(hidden, 6, axis=1) + 0.3 * random.normal(size=(80, 12))
     y = hidden @ [2.0, -1.0] + random.normal(size=80)
     path = choose_l1(losses.squared, X, y, np.ones(80), ratios=RATIOS)
-    fold = PredefinedSplit(folds_of(X, y))
+    fold = PredefinedSplit(dealt(X, y))
     known = {
         ratio: ElasticNetCV(l1_ratio=ratio, alphas=path.strengths[:-1] / 2, cv=fold, tol=1e-8, max_iter=100_000)
         .fit(standardised(X), y).mse_path_.mean(axis=1)
@@ -79,7 +94,7 @@ def test_the_strength_of_an_elastic_net_is_that_of_scikit_learn(rows):
 def test_losses_of_classes_in_folds_are_those_of_scikit_learn(classes, count):
     X, y = classes[0], np.minimum(classes[1], count - 1)
     path = choose_l1(losses.softmax if count > 2 else losses.log_loss, X, y, np.ones(80), count if count > 2 else 0)
-    fold, Z, k = folds_of(X, y), standardised(X), path.best
+    fold, Z, k = dealt(X, y), standardised(X), path.best
     assert path.strengths[k] > 0
     total = 0.0
     for held in range(5):

@@ -27,8 +27,8 @@ WEAKEST_OF_CLASSES = 0.01
 OF_SQUARES, OF_OTHERS = 4, 1
 # The most parameters of the fits that strengths are compared by: a step takes time that grows with their cube.
 MOST_PARAMETERS = 1_500
-# From so many parameters on, several classes take conjugate gradients on folds, up to a limit. Of digits, with 585, they
-# take less time on all 1,797 rows than Newton's steps on 325. They take so many numbers of rows times classes.
+# From so many parameters on, several classes take conjugate gradients on folds, up to a limit, and so many numbers of
+# rows times classes. Of digits, with 585, they take less time on all 1,797 rows than Newton's steps on 325.
 LARGE, MOST_OF_CLASSES, MOST_SCORES = 500, 100_000, 4 * 10**6
 # The most directions of fits to more columns than that: so many rows are drawn.
 MOST_ROWS_OF_WIDE = 1_000

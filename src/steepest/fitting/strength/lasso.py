@@ -36,6 +36,8 @@ STRENGTHS, LEAST = 11, 1e-3
 RATIOS = (1.0, 0.9, 0.5)
 # Strengths are compared on so many numbers at most, but on so many rows at least. Chosen, not measured.
 MOST_NUMBERS, LEAST_ROWS = 2 * 10**6, 2_000
+# By so many sums of columns rows are told apart.
+SUMS = 3
 # The products of all columns are computed once up to this many multiplications; beyond, those of the columns that a fit
 # uses, which are few. Chosen, not measured: it takes a twentieth of a second there.
 MOST_PRODUCTS = 10**8
@@ -113,8 +115,6 @@ class Folds:
         """Standardise the columns, and deal the rows into folds."""
         deviation = column_deviations(X, weight)
         scale = np.where(deviation > 0, deviation, np.inf)
-        head = X[:, : min(8, X.shape[1])]
-        fold = folds_of((head.toarray() if is_sparse(head) else head).astype(float), y)
         if is_sparse(X):
             # Centred columns would be dense; the intercept makes up for that.
             scaled = X.astype(float)
@@ -123,7 +123,9 @@ class Folds:
         else:
             dense = X.astype(float)
             columns = np.column_stack([(dense - weight @ dense / weight.sum()) / scale, np.ones(len(y))])
-        return cls(columns, y, weight, fold, loss, classes)
+        # Sums of all columns with random weights tell rows apart, also where most columns are 0 in most rows.
+        sums = np.asarray(columns @ np.random.default_rng(0).normal(size=(columns.shape[1], SUMS)))
+        return cls(columns, y, weight, folds_of(sums, y), loss, classes)
 
     @cached_property
     def slopes(self) -> Slopes:

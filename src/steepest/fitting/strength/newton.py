@@ -192,6 +192,11 @@ def hessian(A: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     H = np.empty((size, outputs, size, outputs))
     for k in range(outputs):
         for m in range(k + 1):
+            if k == m:
+                # A product of a matrix with itself takes half the multiplications. The loss is convex.
+                B = np.sqrt(np.maximum(curvature[:, k, k, None], 0.0)) * A
+                H[:, k, :, k] = B.T @ B
+                continue
             H[:, k, :, m] = A.T @ (curvature[:, k, m, None] * A)
             H[:, m, :, k] = H[:, k, :, m].T
     return H.reshape(size * outputs, size * outputs)

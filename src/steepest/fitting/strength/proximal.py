@@ -199,7 +199,8 @@ class Penalised:
         if self.sample.products is not None:
             return self.sample.products[column[:, None], column]
         if len(count) == 1:
-            return np.asarray(A.T @ (curvature[:, 0] * A))
+            B = np.sqrt(np.maximum(curvature[:, 0], 0.0)) * A
+            return np.asarray(B.T @ B)
         H = np.empty((len(column), len(column)))
         ends = np.cumsum(count)
         places = [slice(end - each, end) for end, each in zip(ends.tolist(), count.tolist(), strict=True)]
