@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Slope
-from steepest.derivatives.differences import EPS, scale_of, tentative
+from steepest.derivatives.differences import EPS, least_size, scale_of, tentative
 from steepest.derivatives.differencing.outliers import odd_calls, sharp_bends
 from steepest.derivatives.differencing.quotients import CurveLine, Line, power_of_two
 from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
@@ -24,8 +24,9 @@ SHORTEST, LONGEST = 2.0**-10, 2.0**6
 # The steps are first checked after this many gradients; then the interval between checks doubles each time. Chosen, not
 # measured: a check costs two values of f.
 FIRST_CHECK = 6
-# Steps are searched for again if a coordinate has changed by FAR times its size, or if f has grown by the factor MUCH.
-# Chosen, not measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
+# Steps are searched for again if a coordinate has changed by FAR times its size, or shrunk by that factor, or if f has
+# grown by the factor MUCH. Chosen, not measured: smaller numbers cost more searches, larger ones keep steps that no
+# longer fit.
 FAR, MUCH = 1e3, 1e9
 # The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
 # values of f or more.
@@ -77,7 +78,10 @@ class Differences:
         self, value: Callable[[np.ndarray], float], start: np.ndarray, box: Box | None = None,
         coarse: Callable[[], float] = lambda: EPS, paid: int | None = None, region: Region | None = None,
     ) -> None:  # fmt: skip
-        self.plain, self.start, self.box, self.coarse, self.region = value, start, box, coarse, region
+        self.plain, self.box, self.coarse, self.region = value, box, coarse, region
+        # The sizes that guess the scale of f: those of the start, until the point is far smaller.
+        self.start = self.known = start
+        self.least = scale_of(least_size(start), least_size(start))
         self.paid = 2 * start.size + 1 if paid is None else paid
         self.noise: Noise | None = None
         self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
@@ -95,7 +99,7 @@ class Differences:
 
         Steps that were found far out, where a descent diverged, are useless near a minimum.
         """
-        self.noise, self.last, self.rough = None, None, ()
+        self.noise, self.last, self.rough, self.known = None, None, (), self.start
         self.since_check, self.interval = 0, FIRST_CHECK
         self.past.clear()
 
@@ -111,8 +115,14 @@ class Differences:
         f0 = self.value(x)
         if not math.isfinite(f0):
             return f0, np.full(x.size, math.nan)
-        if self.noise is None or self.is_far(self.noise, x, f0):
+        if self.noise is None:
             gradient, error = self.search(x, f0)
+        elif self.has_shrunk(self.noise, x):
+            # Steps found farther out may be longer than the point is large, and would cross all that f does there.
+            self.known = self.size(x)
+            gradient, error = self.search(x, f0, self.known)
+        elif self.is_far(self.noise, x, f0):
+            gradient, error = self.search(x, f0, np.maximum(scale_of(x, x), self.scales()))
         else:
             noise = self.noise
             if abs(f0) < noise.size / LESS:
@@ -122,7 +132,7 @@ class Differences:
             if self.since_check >= self.interval:
                 self.since_check, self.interval = 0, 2 * self.interval
                 if not self.still_serve(noise, x, f0, gradient, error):
-                    gradient, error = self.search(x, f0)
+                    gradient, error = self.search(x, f0, np.maximum(scale_of(x, x), self.scales()))
         self.overhead += max(self.calls - self.paid, 0)
         self.last = x.copy(), f0, gradient, error
         return f0, gradient.copy()
@@ -144,7 +154,15 @@ class Differences:
 
     def lengths(self, steps: np.ndarray) -> np.ndarray:
         """Return the lengths over which f changes if these steps are best; the size of a coordinate without a step."""
-        return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.start, self.start))
+        return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.known, self.known))
+
+    def size(self, x: np.ndarray) -> np.ndarray:
+        """Return the size of each coordinate, at least that below which it counts as 0."""
+        return np.maximum(np.abs(x), self.least)
+
+    def has_shrunk(self, noise: Noise, x: np.ndarray) -> bool:
+        """Tell whether a coordinate is far smaller than where the steps were found."""
+        return bool(np.any(self.size(noise.x) > FAR * self.size(x)))
 
     def is_far(self, noise: Noise, x: np.ndarray, f0: float) -> bool:
         """Tell whether the steps may no longer fit: x is far from where they were found, or f has grown much."""
@@ -161,7 +179,7 @@ class Differences:
         return self.noise
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
-        size = scale_of(x, self.start)
+        size = scale_of(x, self.known)
         if self.region is not None:
             curves = self.region.curves(x)
             sizes = [float(np.max(size * (curve.direction != 0), initial=0.0)) for curve in curves]
@@ -226,9 +244,12 @@ class Differences:
     def allows(self, x: np.ndarray) -> bool:
         return self.box is None or self.box.contains(x)
 
-    def search(self, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
-        """Measure the noise, find the step of each coordinate, and return the gradient with its errors."""
-        size = scale_of(x, self.start) if self.noise is None else np.maximum(scale_of(x, x), self.scales())
+    def search(self, x: np.ndarray, f0: float, size: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Measure the noise, find the step of each coordinate, and return the gradient with its errors.
+
+        `size` is a guess of the scale of f, by default the size of the point or the start.
+        """
+        size = scale_of(x, self.known) if size is None else size
         self.noise = self.measured(x, f0, size)
         first = size * min((3 * self.noise.relative) ** (1 / 3), 0.1)
         lines, shrunk = self.lines(x, f0), 1.0
