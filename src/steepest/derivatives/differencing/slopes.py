@@ -175,7 +175,9 @@ class Differences:
         size = np.maximum(scale_of(x, x), self.scales())
         self.noise = self.measured(x, f0, size)
         factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
-        self.steps = np.array([power_of_two(h * factor) if h else 0.0 for h in self.steps])
+        # A step far below the rounding error of a coordinate would measure nothing.
+        least = np.spacing(np.abs(x))
+        self.steps = np.array([power_of_two(max(h * factor, e)) if h else 0.0 for h, e in zip(self.steps, least, strict=True)])
         return self.noise
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
