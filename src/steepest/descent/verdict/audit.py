@@ -296,16 +296,17 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     directions = np.zeros((free.size, eigenvalues.size))
     directions[free] = units[:, None] * vectors
     # A held coordinate gets the length 1: the coordinate does not move, and a length of 0 would divide by 0.
-    # Differences measure the length over which f changes, which may be far shorter than the way to the minimum.
-    farthest = np.maximum(scale, size) if by_values else scale
-    lengths = _placed(free, steps) + ~free, _placed(free, np.maximum(farthest, 1.0)) + ~free
+    lengths = _placed(free, steps) + ~free, _placed(free, np.maximum(scale, 1.0)) + ~free
     modes = Modes.of(
         directions, np.where(curved, eigenvalues, 0.0), eigenvalues > SURE * unsure, lengths,
         _placed(free, gradient), _placed(free, gradient_error),
     )  # fmt: skip
     if by_values:
-        # Errors of differences may hide a slope that goes on as far as the coordinates are large.
-        modes = replace(modes, reach=np.where(modes.certain, modes.reach, modes.extent))
+        # Along an uncertain mode errors of differences may hide a slope that goes on as far as the point is large. The
+        # slope that they hide is up to twice their size.
+        longest = np.maximum(np.maximum(scale, size), 1.0)
+        far = 2 / np.max(np.abs(directions[free]) / longest[:, None], axis=0, initial=0.0)
+        modes = replace(modes, reach=np.where(modes.certain, modes.reach, far))
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), saddle_distance, not free.all(),
         negative_curvature=negative, escape_direction=_placed(free, _as_long(units * vectors[:, 0], steps)),
