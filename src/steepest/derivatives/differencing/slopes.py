@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,10 +31,37 @@ FAR, MUCH = 1e3, 1e9
 # The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
 # values of f or more.
 LESS = 1e4
+# Beside kinks, secants to both sides show a jump if their slopes differ by more than twice this share of the steepest
+# slope. Chosen, not measured: a smaller share costs values where f curves.
+JUMPS = 1e-3
 # The most searches at a point, each with shorter steps than the last.
 MOST_SHRUNK = 5
 # The most lines of values that are kept, to look for values that stand out. Chosen, not measured.
 MOST_LINES = 4_096
+
+
+@dataclass(frozen=True)
+class Secants:
+    """The secants to both sides of a point along each coordinate.
+
+    Attributes
+    ----------
+    half : array
+        Half of the difference between their slopes; 0 where there is only one.
+    steps : array
+        Their lengths.
+    noise : float
+        The noise of a value.
+    """
+
+    half: np.ndarray
+    steps: np.ndarray
+    noise: float
+
+    def jumps(self, curvature: np.ndarray) -> np.ndarray:
+        """Return `half` where neither noise nor this curvature explains it, and 0 elsewhere: there is a kink between."""
+        blur = np.divide(8 * self.noise, self.steps, out=np.zeros(self.steps.size), where=self.steps > 0)
+        return np.where(2 * self.half > 2 * np.abs(curvature) * self.steps + blur, self.half, 0.0)
 
 
 class Differences:
@@ -86,6 +113,8 @@ class Differences:
         self.noise: Noise | None = None
         self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
         self.bounded = np.ones(start.size, dtype=bool)
+        # The steps of the last gradient.
+        self.taken = np.zeros(start.size)
         self.overhead = self.calls = self.since_check = 0
         self.interval = FIRST_CHECK
         # The last point, with its value, gradient and errors.
@@ -142,6 +171,39 @@ class Differences:
         if self.last is None or not np.array_equal(self.last[0], x):
             self(x)
         return np.full(x.size, math.inf) if self.last is None else self.last[3].copy()
+
+    def secants(self, x: np.ndarray) -> Secants:
+        """Return the secants to both sides of a point along each coordinate."""
+        self.error(x)
+        half, steps = np.zeros(x.size), self.taken.copy()
+        if self.last is None or self.noise is None or self.region is not None:
+            return Secants(half, steps, 0.0)
+        for k, (line, h) in enumerate(zip(self.past[-1], steps, strict=True)):
+            if h and (quotient := line.quotient(h)).order == 2:
+                half[k] = quotient.jump / 2
+        return Secants(half, steps, self.noise.at(self.last[1]))
+
+    def beside_kinks(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient at a point near which the slopes may jump, and the error of each entry.
+
+        A difference across a kink is a mean of the slopes on both sides. A convex function has a slope between those of
+        the secants to both sides; if they differ, a shorter step is searched for.
+        """
+        error = self.error(x)
+        if self.last is None or self.noise is None or self.region is not None:
+            return np.zeros(x.size), np.full(x.size, math.inf)
+        _, f0, gradient, _ = self.last
+        size, search = self.size(x), StepSearch(self.noise)
+        gradient, most = gradient.copy(), JUMPS * float(np.max(np.abs(gradient) * size))
+        self.calls = 0
+        for k, (line, h) in enumerate(zip(self.past[-1], self.taken, strict=True)):
+            if h and line.quotient(h).jump / 2 * size[k] > most:
+                found, _ = search.along(line, h, 1.0)
+                jump = line.quotient(found.h).jump / 2
+                gradient[k] = found.slope
+                error[k] = max(found.error, jump if jump * size[k] > most else 0.0)
+        self.overhead += self.calls
+        return gradient, np.where(np.isnan(error), math.inf, error)
 
     @property
     def relative(self) -> float:
@@ -217,7 +279,7 @@ class Differences:
         factor = float(np.clip(np.cbrt(changed), SHORTEST, LONGEST))
         gradient, error = np.zeros(x.size), np.zeros(x.size)
         for k, line in enumerate(self.lines(x, f0)):
-            h = line.step_near(self.steps[k] * factor)
+            h = self.taken[k] = line.step_near(self.steps[k] * factor)
             if h == 0:
                 continue
             quotient = line.quotient(h)
@@ -271,6 +333,7 @@ class Differences:
             # The values from which the noise was measured do not rise as these slopes predict: try shorter steps.
             shrunk /= RUNG**2
         self.steps = np.array([one.h for one in found])
+        self.taken = self.steps.copy()
         self.third = np.array([one.third for one in found])
         error = np.array([one.error for one in found])
         self.bounded = np.isfinite(error)

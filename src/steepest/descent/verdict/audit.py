@@ -198,7 +198,10 @@ def audit(
     by_values = objective.kind == "differences"
     noise, precision = objective.relative_noise, objective.precision
     scale, slope_error = objective.scales(x, start), objective.slope_error(x)
+    secants = objective.differences.secants(x) if objective.differences else None
     hessian, steps = _hessian(objective, x, scale, box, reach, exact)
+    if secants is not None and slope_error is not None:
+        slope_error = np.maximum(slope_error, secants.jumps(np.diag(hessian)))
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
     if objective.chart is not None:
