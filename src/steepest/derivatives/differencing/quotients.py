@@ -50,6 +50,11 @@ class Quotient:
     order: int = 2
     largest: float = 0.0
 
+    @property
+    def jump(self) -> float:
+        """How much the slopes of the secants to both sides differ; infinite if there are only two values."""
+        return abs(self.second) / self.h if self.order == 2 else math.inf
+
     def error(self, third: float, noise: Noise) -> float:
         """Return the error of the slope: the truncation error, from f‴/6 given as `third`, plus the noise."""
         if self.order == 1:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Slope
-from steepest.derivatives.differences import EPS, scale_of, tentative
+from steepest.derivatives.differences import EPS, least_size, scale_of, tentative
 from steepest.derivatives.differencing.outliers import odd_calls, sharp_bends
 from steepest.derivatives.differencing.quotients import CurveLine, Line, power_of_two
 from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
@@ -24,16 +24,44 @@ SHORTEST, LONGEST = 2.0**-10, 2.0**6
 # The steps are first checked after this many gradients; then the interval between checks doubles each time. Chosen, not
 # measured: a check costs two values of f.
 FIRST_CHECK = 6
-# Steps are searched for again if a coordinate has changed by FAR times its size, or if f has grown by the factor MUCH.
-# Chosen, not measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
+# Steps are searched for again if a coordinate has changed by FAR times its size, or shrunk by that factor, or if f has
+# grown by the factor MUCH. Chosen, not measured: smaller numbers cost more searches, larger ones keep steps that no
+# longer fit.
 FAR, MUCH = 1e3, 1e9
 # The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
 # values of f or more.
 LESS = 1e4
+# Beside kinks, secants to both sides show a jump if their slopes differ by more than twice this share of the steepest
+# slope. Chosen, not measured: a smaller share costs values where f curves.
+JUMPS = 1e-3
 # The most searches at a point, each with shorter steps than the last.
 MOST_SHRUNK = 5
 # The most lines of values that are kept, to look for values that stand out. Chosen, not measured.
 MOST_LINES = 4_096
+
+
+@dataclass(frozen=True)
+class Secants:
+    """The secants to both sides of a point along each coordinate.
+
+    Attributes
+    ----------
+    half : array
+        Half of the difference between their slopes; 0 where there is only one.
+    steps : array
+        Their lengths.
+    noise : float
+        The noise of a value.
+    """
+
+    half: np.ndarray
+    steps: np.ndarray
+    noise: float
+
+    def jumps(self, curvature: np.ndarray) -> np.ndarray:
+        """Return `half` where neither noise nor this curvature explains it, and 0 elsewhere: there is a kink between."""
+        blur = np.divide(8 * self.noise, self.steps, out=np.zeros(self.steps.size), where=self.steps > 0)
+        return np.where(2 * self.half > 2 * np.abs(curvature) * self.steps + blur, self.half, 0.0)
 
 
 class Differences:
@@ -77,11 +105,16 @@ class Differences:
         self, value: Callable[[np.ndarray], float], start: np.ndarray, box: Box | None = None,
         coarse: Callable[[], float] = lambda: EPS, paid: int | None = None, region: Region | None = None,
     ) -> None:  # fmt: skip
-        self.plain, self.start, self.box, self.coarse, self.region = value, start, box, coarse, region
+        self.plain, self.box, self.coarse, self.region = value, box, coarse, region
+        # The sizes that guess the scale of f: those of the start, until the point is far smaller.
+        self.start = self.known = start
+        self.least = scale_of(least_size(start), least_size(start))
         self.paid = 2 * start.size + 1 if paid is None else paid
         self.noise: Noise | None = None
         self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
         self.bounded = np.ones(start.size, dtype=bool)
+        # The steps of the last gradient.
+        self.taken = np.zeros(start.size)
         self.overhead = self.calls = self.since_check = 0
         self.interval = FIRST_CHECK
         # The last point, with its value, gradient and errors.
@@ -95,7 +128,7 @@ class Differences:
 
         Steps that were found far out, where a descent diverged, are useless near a minimum.
         """
-        self.noise, self.last, self.rough = None, None, ()
+        self.noise, self.last, self.rough, self.known = None, None, (), self.start
         self.since_check, self.interval = 0, FIRST_CHECK
         self.past.clear()
 
@@ -111,8 +144,14 @@ class Differences:
         f0 = self.value(x)
         if not math.isfinite(f0):
             return f0, np.full(x.size, math.nan)
-        if self.noise is None or self.is_far(self.noise, x, f0):
+        if self.noise is None:
             gradient, error = self.search(x, f0)
+        elif self.has_shrunk(self.noise, x):
+            # Steps found farther out may be longer than the point is large, and would cross all that f does there.
+            self.known = self.size(x)
+            gradient, error = self.search(x, f0, self.known)
+        elif self.is_far(self.noise, x, f0):
+            gradient, error = self.search(x, f0, np.maximum(scale_of(x, x), self.scales()))
         else:
             noise = self.noise
             if abs(f0) < noise.size / LESS:
@@ -122,7 +161,7 @@ class Differences:
             if self.since_check >= self.interval:
                 self.since_check, self.interval = 0, 2 * self.interval
                 if not self.still_serve(noise, x, f0, gradient, error):
-                    gradient, error = self.search(x, f0)
+                    gradient, error = self.search(x, f0, np.maximum(scale_of(x, x), self.scales()))
         self.overhead += max(self.calls - self.paid, 0)
         self.last = x.copy(), f0, gradient, error
         return f0, gradient.copy()
@@ -132,6 +171,39 @@ class Differences:
         if self.last is None or not np.array_equal(self.last[0], x):
             self(x)
         return np.full(x.size, math.inf) if self.last is None else self.last[3].copy()
+
+    def secants(self, x: np.ndarray) -> Secants:
+        """Return the secants to both sides of a point along each coordinate."""
+        self.error(x)
+        half, steps = np.zeros(x.size), self.taken.copy()
+        if self.last is None or self.noise is None or self.region is not None:
+            return Secants(half, steps, 0.0)
+        for k, (line, h) in enumerate(zip(self.past[-1], steps, strict=True)):
+            if h and (quotient := line.quotient(h)).order == 2:
+                half[k] = quotient.jump / 2
+        return Secants(half, steps, self.noise.at(self.last[1]))
+
+    def beside_kinks(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient at a point near which the slopes may jump, and the error of each entry.
+
+        A difference across a kink is a mean of the slopes on both sides. A convex function has a slope between those of
+        the secants to both sides; if they differ, a shorter step is searched for.
+        """
+        error = self.error(x)
+        if self.last is None or self.noise is None or self.region is not None:
+            return np.zeros(x.size), np.full(x.size, math.inf)
+        _, f0, gradient, _ = self.last
+        size, search = self.size(x), StepSearch(self.noise)
+        gradient, most = gradient.copy(), JUMPS * float(np.max(np.abs(gradient) * size))
+        self.calls = 0
+        for k, (line, h) in enumerate(zip(self.past[-1], self.taken, strict=True)):
+            if h and line.quotient(h).jump / 2 * size[k] > most:
+                found, _ = search.along(line, h, 1.0)
+                jump = line.quotient(found.h).jump / 2
+                gradient[k] = found.slope
+                error[k] = max(found.error, jump if jump * size[k] > most else 0.0)
+        self.overhead += self.calls
+        return gradient, np.where(np.isnan(error), math.inf, error)
 
     @property
     def relative(self) -> float:
@@ -144,7 +216,15 @@ class Differences:
 
     def lengths(self, steps: np.ndarray) -> np.ndarray:
         """Return the lengths over which f changes if these steps are best; the size of a coordinate without a step."""
-        return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.start, self.start))
+        return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.known, self.known))
+
+    def size(self, x: np.ndarray) -> np.ndarray:
+        """Return the size of each coordinate, at least that below which it counts as 0."""
+        return np.maximum(np.abs(x), self.least)
+
+    def has_shrunk(self, noise: Noise, x: np.ndarray) -> bool:
+        """Tell whether a coordinate is far smaller than where the steps were found."""
+        return bool(np.any(self.size(noise.x) > FAR * self.size(x)))
 
     def is_far(self, noise: Noise, x: np.ndarray, f0: float) -> bool:
         """Tell whether the steps may no longer fit: x is far from where they were found, or f has grown much."""
@@ -157,11 +237,13 @@ class Differences:
         size = np.maximum(scale_of(x, x), self.scales())
         self.noise = self.measured(x, f0, size)
         factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
-        self.steps = np.array([power_of_two(h * factor) if h else 0.0 for h in self.steps])
+        # A step far below the rounding error of a coordinate would measure nothing.
+        least = np.spacing(np.abs(x))
+        self.steps = np.array([power_of_two(max(h * factor, e)) if h else 0.0 for h, e in zip(self.steps, least, strict=True)])
         return self.noise
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
-        size = scale_of(x, self.start)
+        size = scale_of(x, self.known)
         if self.region is not None:
             curves = self.region.curves(x)
             sizes = [float(np.max(size * (curve.direction != 0), initial=0.0)) for curve in curves]
@@ -197,7 +279,7 @@ class Differences:
         factor = float(np.clip(np.cbrt(changed), SHORTEST, LONGEST))
         gradient, error = np.zeros(x.size), np.zeros(x.size)
         for k, line in enumerate(self.lines(x, f0)):
-            h = line.step_near(self.steps[k] * factor)
+            h = self.taken[k] = line.step_near(self.steps[k] * factor)
             if h == 0:
                 continue
             quotient = line.quotient(h)
@@ -226,9 +308,12 @@ class Differences:
     def allows(self, x: np.ndarray) -> bool:
         return self.box is None or self.box.contains(x)
 
-    def search(self, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
-        """Measure the noise, find the step of each coordinate, and return the gradient with its errors."""
-        size = scale_of(x, self.start) if self.noise is None else np.maximum(scale_of(x, x), self.scales())
+    def search(self, x: np.ndarray, f0: float, size: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Measure the noise, find the step of each coordinate, and return the gradient with its errors.
+
+        `size` is a guess of the scale of f, by default the size of the point or the start.
+        """
+        size = scale_of(x, self.known) if size is None else size
         self.noise = self.measured(x, f0, size)
         first = size * min((3 * self.noise.relative) ** (1 / 3), 0.1)
         lines, shrunk = self.lines(x, f0), 1.0
@@ -248,6 +333,7 @@ class Differences:
             # The values from which the noise was measured do not rise as these slopes predict: try shorter steps.
             shrunk /= RUNG**2
         self.steps = np.array([one.h for one in found])
+        self.taken = self.steps.copy()
         self.third = np.array([one.third for one in found])
         error = np.array([one.error for one in found])
         self.bounded = np.isfinite(error)

@@ -168,6 +168,8 @@ def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settle
     gained = max(descent, abs(value))
     # A large gap needs more evidence, or is none of a minimum.
     known = gap <= gained and gap <= DOUBTFUL * (abs(value) + abs(descent))
+    # Without a descent nothing shows that f is no plateau, whose curvature comes from rounding errors.
+    known = known and descent > floor
     if not (known and gap - hidden <= max(floor, SMALL_GAP * gained)):
         return None
     x_error = tuple(

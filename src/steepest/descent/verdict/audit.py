@@ -198,7 +198,10 @@ def audit(
     by_values = objective.kind == "differences"
     noise, precision = objective.relative_noise, objective.precision
     scale, slope_error = objective.scales(x, start), objective.slope_error(x)
+    secants = objective.differences.secants(x) if objective.differences else None
     hessian, steps = _hessian(objective, x, scale, box, reach, exact)
+    if secants is not None and slope_error is not None:
+        slope_error = np.maximum(slope_error, secants.jumps(np.diag(hessian)))
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
     if objective.chart is not None:
@@ -301,6 +304,12 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
         directions, np.where(curved, eigenvalues, 0.0), eigenvalues > SURE * unsure, lengths,
         _placed(free, gradient), _placed(free, gradient_error),
     )  # fmt: skip
+    if by_values:
+        # Along an uncertain mode errors of differences may hide a slope that goes on as far as the point is large. The
+        # slope that they hide is up to twice their size.
+        longest = np.maximum(np.maximum(scale, size), 1.0)
+        far = 2 / np.max(np.abs(directions[free]) / longest[:, None], axis=0, initial=0.0)
+        modes = replace(modes, reach=np.where(modes.certain, modes.reach, far))
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), saddle_distance, not free.all(),
         negative_curvature=negative, escape_direction=_placed(free, _as_long(units * vectors[:, 0], steps)),

@@ -93,6 +93,15 @@ class Evaluator:
         """Return the gradient at a point inside the box."""
         return self.value_and_grad(x)[1]
 
+    def plane(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the value, the gradient and its errors at a point near which the slopes may jump."""
+        value, gradient = self.value_and_grad(x)
+        differences = self.solver.objective.differences
+        if differences is None or not np.all(np.isfinite(gradient)):
+            return value, gradient, np.zeros(x.size)
+        gradient, error = differences.beside_kinks(x)
+        return value, self.solver.sign * gradient, error
+
     def noise(self, x: np.ndarray) -> float:
         """Return a bound on the noise of f near a point, measured by values."""
         noise = measure_noise(self.value, x, self.best_value, scale_of(x, x), inward=self.inward(x))

@@ -19,12 +19,12 @@ from steepest.descent.plan import Help, Plan
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
-from steepest.descent.verdict.evaluator import Evaluator
+from steepest.descent.verdict.evaluator import NOISES, Evaluator
 from steepest.descent.verdict.faces import FaceProbes, Faces
 from steepest.descent.verdict.goal import Evidence, Goal
 from steepest.descent.verdict.guide import MOST_AUDITS, Guide
 from steepest.descent.verdict.noise_floor import NoiseFloor
-from steepest.descent.verdict.plateau import described, rises
+from steepest.descent.verdict.plateau import described, is_level, rises
 from steepest.descent.verdict.polish import Polish, Probes
 from steepest.descent.verdict.rays import Rays
 from steepest.descent.verdict.wording import Wording, left_in_words, with_rounding
@@ -36,6 +36,9 @@ SHARPER, FINEST = 1e-4, 1e-20
 # Without a finite Hessian, a point is no minimum if its slope times its size is more than this share of the value or of
 # the descent. Chosen, not measured: the slope at a smooth minimum is a rounding error.
 STEEP = 1e-3
+# If the run has gained, or its curvatures promise, no more than this share of the value, values must show that f rises.
+# Chosen, not measured: a larger share costs ordinary descents a value or two.
+UNSEEN = 1e-6
 
 
 class Judge:
@@ -113,7 +116,12 @@ class Judge:
             return Ending(Outcome.EVALUATION_LIMIT, facts)
         self.guide.audits += 1
         audit = self.polish()
-        return self.without_hessian(code) if audit is None else self.by_audit(code, audit)
+        if audit is None:
+            return self.without_hessian(code)
+        ending = self.by_audit(code, audit)
+        if ending is not None and ending.outcome is Outcome.CONVERGED and self.is_plateau(audit):
+            return self.flat(self.evaluator.best)
+        return ending
 
     def bound(self, code: int) -> Bound | None:
         """Return the proven bound at the best point; None if the judge must use other evidence.
@@ -152,6 +160,18 @@ class Judge:
         if near and self.goal.convinces(audit):
             return self.confirmed(x, audit, certificate)
         return self.guide.onward(code, evidence, certificate, audit)
+
+    def is_plateau(self, audit: Audit) -> bool:
+        """Tell whether a minimum that an audit found is a plateau, whose curvature comes from rounding errors."""
+        evaluator, modes = self.evaluator, audit.modes
+        value, gained = evaluator.best_value, self.solver.status.first_value - evaluator.best_value
+        if modes is None or audit.held or self.solver.objective.quadratic:
+            return False
+        promised = float((modes.curvatures * modes.extent**2).max(initial=0.0)) / 2
+        if min(gained, promised) > UNSEEN * abs(value):
+            return False
+        noise = NOISES * self.solver.objective.relative_noise * abs(value)
+        return is_level(evaluator.value, evaluator.best, value, evaluator.size(evaluator.best), noise)
 
     def without_hessian(self, code: int) -> Ending | None:
         """Judge the best point where the Hessian is not finite: by an estimate, unless f is steep there."""

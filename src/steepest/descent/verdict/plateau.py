@@ -15,6 +15,9 @@ SINGLE = 1e-10
 # A point is not flat if f is higher on both sides of each coordinate, at this distance in sizes of the point. Chosen,
 # not measured: at a smaller distance rounding errors hide the rise of a fourth power.
 NEARBY = 1e-3
+# The distances, in sizes of the point, at which a value must be higher than that of a minimum. Chosen, not measured: a
+# narrow or a periodic minimum may show at one of them alone.
+SHOWN = (0.1, 1.0, 1e-2)
 
 
 def rises(f: Value, x: np.ndarray, value: float, size: np.ndarray) -> bool:
@@ -26,6 +29,20 @@ def rises(f: Value, x: np.ndarray, value: float, size: np.ndarray) -> bool:
         move = length * np.eye(1, x.size, k)[0]
         if not (f(x + move) > value and f(x - move) > value):
             return False
+    return True
+
+
+def is_level(f: Value, x: np.ndarray, value: float, size: np.ndarray, noise: float) -> bool:
+    """Tell whether f rises by no more than noise, on either side of any coordinate, over the size of the point.
+
+    Slopes and curvatures that rounding errors leave on a plateau may look like those of a minimum; values do not.
+    """
+    for share in SHOWN:
+        for k, length in enumerate(share * size):
+            move = length * np.eye(1, x.size, k)[0]
+            around = f(x + move), f(x - move)
+            if all(map(math.isnan, around)) or any(new > value + noise for new in around):
+                return False
     return True
 
 

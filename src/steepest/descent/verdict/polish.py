@@ -169,7 +169,7 @@ class Polish:
             new_value, new_gradient = evaluator.value_and_grad(new)
             if not np.all(np.isfinite(new_gradient)):
                 break
-            new_error = self.solver.objective.slope_error(new)
+            new_error = self.slope_error(new, report)
             after = report.after_step(new_gradient)
             if not after.decrement <= CONTRACTED * report.decrement:
                 break
@@ -196,6 +196,14 @@ class Polish:
                 floor += min(hidden, modes.hidden_gain)
             report = replace(report, floor=floor, modes=modes.with_gradient_error(rounding))
         return report, taken
+
+    def slope_error(self, x: np.ndarray, report: Audit) -> np.ndarray | None:
+        """Return the error of the gradient at a point; by differences, also half of a jump nearby."""
+        objective = self.solver.objective
+        error = objective.slope_error(x)
+        if objective.differences is None or error is None or report.modes is None:
+            return error
+        return np.maximum(error, objective.differences.secants(x).jumps(np.diag(report.modes.hessian)))
 
     def value_floor(self, value: float) -> float:
         """Return the part of the floor of an audit that comes from the rounding of the value."""

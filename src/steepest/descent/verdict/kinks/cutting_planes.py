@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS
 
-ValueAndGrad = Callable[[np.ndarray], tuple[float, np.ndarray]]
+# A point to the value, the gradient and the error of each of its entries there.
+Plane = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 
 # The half-width of the first box, in sizes of the point; the factors by which the box grows after a step that gained
 # enough, and shrinks after a step that rose. Chosen, not measured: a smaller box needs more steps, a larger box uses
@@ -32,13 +34,18 @@ UNUSED = 1e-6
 # and if their slopes differ by more than JUMP times the steepest slope. Chosen, not measured: a smaller JUMP mistakes
 # strong curvature for a kink.
 CLOSE, JUMP = 1e-8, 0.1
+# A plane counts if the errors of its slopes are at most this share of the steepest slope. Chosen, not measured.
+BLURRED = 0.1
+# The rounding error of a plane, in units of the precision of its terms. Chosen, not measured.
+ROUNDINGS = 2
 
 
 class PlaneMinimum(NamedTuple):
     """The lowest point found by cutting planes, with its value and gradient, and a bound on the gain that is left.
 
-    The bound is infinite if a plane lies above f somewhere: f is then not convex. `kinked` is true if planes of
-    different slopes meet at the point.
+    The bound holds in a box of `REACH` sizes around the point, and includes rounding errors of the planes. It is
+    infinite if a plane lies above f somewhere: f is then not convex. `kinked` is true if planes of different slopes
+    meet at the point, and `steepest` is the largest slope of them in each coordinate.
     """
 
     x: np.ndarray
@@ -46,70 +53,154 @@ class PlaneMinimum(NamedTuple):
     gradient: np.ndarray
     gap: float
     kinked: bool
+    steepest: np.ndarray
 
 
 def minimize_by_planes(
-    value_and_grad: ValueAndGrad, x: np.ndarray, value: float, gradient: np.ndarray, size: np.ndarray, enough: float
+    plane: Plane, x: np.ndarray, first: tuple[float, np.ndarray, np.ndarray], size: np.ndarray, enough: float,
+    precision: float = EPS,
 ) -> PlaneMinimum:  # fmt: skip
-    """Descend by cutting planes until at most `enough` is left to gain, or no step helps; `size` is that of x."""
-    places, values, slopes = [x], [value], [gradient]
-    best, reach, gap = 0, REACH, math.inf
+    """Descend by cutting planes until at most `enough` is left to gain, or no step helps; `size` is that of x.
+
+    `first` is the plane at x, and `precision` the relative rounding error of the values.
+    """
+    planes = Planes([x], [first[0]], [first[1]], [first[2]], size, precision)
+    reach, gap, proven = REACH, math.inf, 0
     most = MOST_PLANES + 10 * x.size
-    while len(values) <= most:
-        step, least = _least(places, values, slopes, best, reach * size)
+    while len(planes.values) <= most:
+        step, least = planes.least(reach)
         if step is None:
             break
-        gap = max(values[best] - least, 0.0)
-        new = places[best] + step
-        if gap <= enough or np.array_equal(new, places[best]):
+        best = planes.best
+        gap = max(planes.values[best] - least, 0.0)
+        new = planes.places[best] + step
+        if gap <= enough + planes.hidden and reach < REACH and proven < len(planes.values):
+            # What the planes prove in a small box says nothing of what lies beyond.
+            reach, proven = REACH, len(planes.values)
+            continue
+        if gap <= enough + planes.hidden or np.array_equal(new, planes.places[best]):
             break
-        f, g = value_and_grad(new)
+        f, g, error = plane(new)
         if not (math.isfinite(f) and np.all(np.isfinite(g))):
             reach *= SHRINK
             continue
-        places.append(new)
-        values.append(f)
-        slopes.append(g)
-        fell = values[best] - f
+        fell = planes.values[best] - f
+        planes.add(new, f, g, error)
         inside = np.max(np.abs(step) / size) < 0.99 * reach
         reach *= SHRINK if fell < 0 else GROWTH if fell > ENOUGH * gap and not inside else 1.0
-        best = int(np.argmin(values))
-    P, V, G = np.array(places), np.array(values), np.array(slopes)
-    if np.any(_heights(V, G, P) > V + _noise(V, G, P)):
+    best, value = planes.best, planes.values[planes.best]
+    gap = max(value - planes.least(max(reach, REACH))[1], 0.0) + planes.hidden
+    if not planes.are_below():
         gap = math.inf
-    return PlaneMinimum(places[best], values[best], slopes[best], gap, _kinked(P, V, G, best, size))
+    return PlaneMinimum(planes.places[best], value, planes.slopes[best], gap, *planes.meeting())
+
+
+@dataclass
+class Planes:
+    """The planes of a search.
+
+    Attributes
+    ----------
+    places, slopes, errors : list of array
+        Where each plane touches f, its slopes, and the largest error of each slope.
+    values : list of float
+        The value of f there.
+    size : array
+        The size of the first point, in which boxes are measured.
+    precision : float
+        The relative rounding error of a value.
+    """
+
+    places: list[np.ndarray]
+    values: list[float]
+    slopes: list[np.ndarray]
+    errors: list[np.ndarray]
+    size: np.ndarray
+    precision: float
+
+    def add(self, x: np.ndarray, value: float, slope: np.ndarray, error: np.ndarray) -> None:
+        """Add the plane at a point."""
+        for old, new in ((self.places, x), (self.slopes, slope), (self.errors, error)):
+            old.append(new)
+        self.values.append(value)
+
+    @property
+    def best(self) -> int:
+        """The number of the lowest value."""
+        return int(np.argmin(self.values))
+
+    @property
+    def hidden(self) -> float:
+        """The rounding error of the best value."""
+        best = self.best
+        terms = abs(self.values[best]) + float(np.abs(self.slopes[best]) @ np.abs(self.places[best]))
+        return ROUNDINGS * self.precision * terms
+
+    def sharp(self) -> np.ndarray:
+        """Return which planes have slopes of small errors: differences across a kink have none of its two slopes."""
+        G, errors = np.array(self.slopes), np.array(self.errors)
+        sharp = errors @ self.size <= BLURRED * float((np.abs(G) @ self.size).max())
+        return sharp if sharp.any() else np.ones(sharp.size, dtype=bool)
+
+    def least(self, reach: float) -> tuple[np.ndarray | None, float]:
+        """Return the step from the best point to the minimum of the planes in a box, and a lower bound on the minimum.
+
+        The planes are lowered by their errors at the best point, so that those from far away count for less.
+        """
+        kept, here = np.flatnonzero(self.sharp()), self.places[self.best]
+        P, V, G, E = (np.array(part)[kept] for part in (self.places, self.values, self.slopes, self.errors))
+        heights = V + np.sum(G * (here - P), axis=1)
+        terms = np.abs(V) + np.sum(np.abs(G) * (np.abs(P) + np.abs(here)), axis=1)
+        heights = heights - ROUNDINGS * self.precision * terms - np.sum(E * np.abs(here - P), axis=1)
+        return _least(heights, self.values[self.best], G, E, reach * self.size)
+
+    def are_below(self) -> bool:
+        """Tell whether no plane lies above f where f is known, as is true of convex functions."""
+        P, V, G, E = (np.array(part) for part in (self.places, self.values, self.slopes, self.errors))
+        off = np.sum(E[:, None] * np.abs(P[None] - P[:, None]), axis=2)
+        return not np.any(_heights(V, G, P) > V + _noise(V, G, P) + off)
+
+    def meeting(self) -> tuple[bool, np.ndarray]:
+        """Tell whether sharp planes of different slopes meet at the best point, and return their largest slopes."""
+        P, V, G, best = np.array(self.places), np.array(self.values), np.array(self.slopes), self.best
+        short = V[best] - _heights(V, G, P)[:, best]
+        steepness = np.linalg.norm(G * self.size, axis=1)
+        largest = float(steepness.max())
+        meets = self.sharp() & (short <= _noise(V, G, P)[:, best] + CLOSE * largest)
+        differ = np.linalg.norm((G - G[best]) * self.size, axis=1) > JUMP * largest
+        return bool(np.any(meets & differ)), np.abs(G[meets]).max(axis=0, initial=0.0)
 
 
 def _least(
-    places: list[np.ndarray], values: list[float], slopes: list[np.ndarray], best: int, reach: np.ndarray
-) -> tuple[np.ndarray | None, float]:
-    """Return the step from the best point to the minimum of the planes in a box, and a lower bound on the minimum."""
+    heights: np.ndarray, value: float, G: np.ndarray, errors: np.ndarray, reach: np.ndarray
+) -> tuple[np.ndarray | None, float]:  # fmt: skip
+    """Return the step to the minimum of planes in a box, and a lower bound on it, given their heights at its centre."""
     from scipy.optimize import linprog
 
-    here, G = places[best], np.array(slopes)
-    heights = np.array([f + g @ (here - x) for f, g, x in zip(values, slopes, places, strict=True)])
     # Scale by the box and the slopes, so that the absolute tolerances of linprog suit the numbers.
     unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
     scaled = G * reach / unit
     if not (math.isfinite(unit) and np.all(np.isfinite(heights))):
         return None, -math.inf
     found = linprog(
-        np.append(np.zeros(here.size), 1.0), A_ub=np.column_stack([scaled, -np.ones(len(G))]),
-        b_ub=(values[best] - heights) / unit, bounds=[(-1, 1)] * here.size + [(None, None)], method="highs",
+        np.append(np.zeros(reach.size), 1.0), A_ub=np.column_stack([scaled, -np.ones(len(G))]),
+        b_ub=(value - heights) / unit, bounds=[(-1, 1)] * reach.size + [(None, None)], method="highs",
     )  # fmt: skip
     if found.x is None:
         return None, -math.inf
     weights = np.maximum(-found.ineqlin.marginals, 0.0)
-    bound = max(_bound(w, heights, G, reach) for w in (weights, _sharpened(weights, G * reach)))
+    bound = max(_bound(w, heights, G, errors, reach) for w in (weights, _sharpened(weights, G * reach)))
     return found.x[:-1] * reach, bound
 
 
-def _bound(weights: np.ndarray, heights: np.ndarray, G: np.ndarray, reach: np.ndarray) -> float:
+def _bound(
+    weights: np.ndarray, heights: np.ndarray, G: np.ndarray, errors: np.ndarray, reach: np.ndarray
+) -> float:  # fmt: skip
     """Return a lower bound on the largest of the planes in the box: the minimum of their weighted mean."""
     if not weights.sum() > 0:
         return -math.inf
     weights = weights / weights.sum()
-    return float(weights @ heights - np.abs(weights @ G) @ reach)
+    return float(weights @ heights - (np.abs(weights @ G) + weights @ errors) @ reach)
 
 
 def _sharpened(weights: np.ndarray, G: np.ndarray) -> np.ndarray:
@@ -135,12 +226,3 @@ def _noise(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.nda
 def _heights(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the height of each plane at each place."""
     return (values - np.sum(slopes * places, axis=1))[:, None] + slopes @ places.T
-
-
-def _kinked(places: np.ndarray, values: np.ndarray, slopes: np.ndarray, best: int, size: np.ndarray) -> bool:
-    """Tell whether planes of different slopes meet at the best point, as they do at a kink."""
-    short = values[best] - _heights(values, slopes, places)[:, best]
-    G = slopes * size
-    largest = float(np.linalg.norm(G, axis=1).max())
-    meets = short <= _noise(values, slopes, places)[:, best] + CLOSE * largest
-    return bool(np.any(meets & (np.linalg.norm(G - G[best], axis=1) > JUMP * largest)))

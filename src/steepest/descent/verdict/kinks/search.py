@@ -24,6 +24,8 @@ AT_KINK = 1e-8
 # The most searches of a run, the most searches that a suspicion of a kink may begin, and the number of audits after
 # which a kink is suspected. Chosen, not measured: each search costs up to 40 gradients, plus 10 for each variable.
 MOST_SEARCHES, MOST_SUSPICIONS, STEADY_AUDITS = 8, 3, 2
+# A search from a point that was this many times larger says little of the point that it found. Chosen, not measured.
+REMOTE = 1e3
 
 
 class KinkSearch:
@@ -64,7 +66,7 @@ class KinkSearch:
         value, size, asked = evaluator.best_value, evaluator.size(x)[free], self.goal.asked
         rounding = 4 * solver.objective.relative_noise * abs(value)
         enough = max(asked, rounding) if math.isfinite(asked) else rounding
-        gradient = evaluator.grad(x)
+        _, gradient, error = evaluator.plane(x)
         if not np.all(np.isfinite(gradient)):
             return None
 
@@ -73,23 +75,31 @@ class KinkSearch:
             point[free] = part
             return point
 
-        def value_and_grad(part: np.ndarray) -> tuple[float, np.ndarray]:
+        def plane(part: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
             if not evaluator.can_continue():
-                return math.nan, np.full(part.size, math.nan)
-            there, slope = evaluator.value_and_grad(whole(part))
-            return there, slope[free]
+                return math.nan, np.full(part.size, math.nan), np.zeros(part.size)
+            there, slope, off = evaluator.plane(whole(part))
+            return there, slope[free], off[free]
 
-        found = minimize_by_planes(value_and_grad, x[free], value, gradient[free], size, enough)
+        first = value, gradient[free], error[free]
+        found = minimize_by_planes(plane, x[free], first, size, enough, solver.objective.precision)
         if found.value < value and (found.kinked or found.value < value - evaluator.noise(x)):
             detail = "the planes of slopes around a kink lead to a lower point"
             known = (found.value, found.gradient) if free.all() else None
             evaluator.restart_at(whole(found.x), "kink", detail, known=known)
-        return self.ending(found, size, enough) if found.kinked and math.isfinite(found.gap) else None
+        if not (found.kinked and math.isfinite(found.gap)):
+            return None
+        there = evaluator.size(whole(found.x))[free]
+        ending = self.ending(found, there, enough)
+        # Planes in boxes that suit a point far away say little of a point that is far smaller: descend from there.
+        remote = np.any(size > REMOTE * there) and not np.array_equal(x, evaluator.best)
+        return None if remote and ending.outcome is not Outcome.CONVERGED else ending
 
     def ending(self, found: PlaneMinimum, size: np.ndarray, enough: float) -> Ending:
         """Return the ending at a kink: converged if the planes prove that the minimum is near enough."""
-        rounding = EPS * float(np.abs(found.gradient) @ size)
-        tolerance = max(enough, AT_KINK * abs(found.value), 64 * rounding)
+        rise, by_values = float(found.steepest @ size), self.evaluator.solver.objective.kind == "differences"
+        # Near a kink the steps of differences must be short, so that noise blurs the slopes.
+        tolerance = max(enough, AT_KINK * abs(found.value), (AT_KINK if by_values else 64 * EPS) * rise)
         extreme, gap = self.wording.extreme, in_words(found.gap)
         if not found.gap <= tolerance:
             facts = (
