@@ -197,7 +197,7 @@ class HoldsFit(Moving, Reported, Shown):
     @property
     def _tree(self) -> TreeFit:
         if not isinstance(self.fit, TreeFit):
-            raise AttributeError("only the fit of a tree has rules, candidates and the importance of columns")
+            raise AttributeError("only the fit of a tree has rules and candidates")
         return self.fit
 
     @property
