@@ -387,7 +387,7 @@ class TestSaved:
         fitted = st.fit_table(frame, "size", drop=["tall"])
         fitted.save(tmp_path)
         names = sorted(file.name.split("-")[0] for file in tmp_path.iterdir())
-        assert names == ["arrays", "descent.png", "predictions.csv", "run.json"]
+        assert names == ["arrays", "fit.png", "predictions.csv", "run.json"]
         json.loads((tmp_path / "run.json").read_text())
         with (tmp_path / "predictions.csv").open() as file:
             rows = list(csv.DictReader(file))

@@ -34,7 +34,7 @@ from steepest.trace import dumps
 from steepest.types import Callback, Json, Seed, Table
 
 PREDICTIONS = "predictions.csv"
-PICTURE = "descent.png"
+PICTURE = "fit.png"
 
 
 class Continuation(Limits, total=False):
@@ -170,10 +170,10 @@ class TableFit(TablePredictor):
         OSError
             If the folder can't be written.
         """
-        from steepest.inspection import descent_of, save_figure
+        from steepest.inspection import FitDisplay, save_figure
 
         with staged(folder, overwrite) as draft:
-            save_figure(descent_of(self.fit), draft / PICTURE)
+            save_figure(FitDisplay.from_run(self), draft / PICTURE)
             if self.held_out is not None:
                 self.write(draft / PREDICTIONS, self.held_out.predicted, self.held_out)
             write_record(draft, *self._saved())

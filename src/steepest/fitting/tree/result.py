@@ -110,7 +110,7 @@ class TreeFit(Fit):
     @property
     def used(self) -> np.ndarray:
         """Which columns the predictions depend on, as a mask."""
-        used: np.ndarray = self.splits.weights.any(axis=0)
+        used = np.asarray(self.splits.weights.any(axis=0))
         if "slopes" in self.params:
             used |= np.asarray(self.params["slopes"]).any(axis=0)
         return used
