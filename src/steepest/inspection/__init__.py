@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.display import Display
+    from steepest.inspection.plots.fit import FitDisplay
     from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
     from steepest.inspection.plots.fitted.coefficients import CoefficientsDisplay
     from steepest.inspection.plots.fitted.confusion import ConfusionDisplay
     from steepest.inspection.plots.fitted.effects import EffectsDisplay
-    from steepest.inspection.plots.fitted.fit import FitDisplay
     from steepest.inspection.plots.fitted.predicted import PredictedDisplay
     from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
     from steepest.inspection.plots.fitted.roc import RocDisplay
@@ -65,7 +65,7 @@ _HOMES = {
     "EffectiveRateDisplay": "plots.causes.rates",
     "EffectsDisplay": "plots.fitted.effects",
     "EigenDisplay": "plots.causes.eigen",
-    "FitDisplay": "plots.fitted.fit",
+    "FitDisplay": "plots.fit",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
     "LedgerDisplay": "plots.causes.ledger",

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
-from steepest.inspection.plots.fitted.fit import FitDisplay
+from steepest.inspection.plots.fit import FitDisplay
 from steepest.inspection.plots.function.contour import ContourDisplay
 from steepest.inspection.plots.function.curve import CurveDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
@@ -53,9 +53,9 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
     The fit of a tree is drawn as its splits and leaves, any other fit on one column as its data with the fitted line,
-    and any other fit of a table as its predictions, effects and descent; a function of one parameter as a curve, and of two
-    parameters, if none is fixed, as contour lines, both with the path. Every
-    other run is drawn as its descent: that of the members of a network, or else of the value and the gradient norm.
+    and any other fit of a table as its predictions, effects and descent. A function of one parameter is drawn as a
+    curve, and of two parameters, if none is fixed, as contour lines, both with the path. Every other run is drawn as
+    its descent: that of the members of a network, or else of the value and the gradient norm.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
-from steepest.inspection.plots.fitted.predictions import Predictions, WIDEST_LABEL, class_named, classified
+from steepest.inspection.plots.fitted.predictions import WIDEST_LABEL, Predictions, class_named, classified
 from steepest.printable import printable
 from steepest.types import Array, Rows
 
@@ -174,7 +174,7 @@ class ConfusionDisplay(Display):
 
     @property
     def row_names(self) -> list[str]:
-        """The names to the left of the axes: the classes, or the pairs of the most frequent mistakes if there are many."""
+        """The names to the left of the axes: the classes, or the most frequent mistakes if there are many classes."""
         if len(self.labels) <= MOST_CLASSES:
             return list(self.labels)
         pairs = self.confusions[:MOST_LISTED]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.coefficients import spread_of
-from steepest.inspection.protocol import FitLike, ImportanceLike, SpreadLike, StatedFitLike, has_members, tree_of
+from steepest.inspection.protocol import FitLike, ImportanceLike, SpreadLike, StatedFitLike
 from steepest.inspection.window import NotAtHandError
 from steepest.printable import printable
 from steepest.types import Function
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MOST_SHOWN, WIDEST_NAME = 12, 26
 # The most classes that are shown side by side; of more, each column shows that with its largest effect.
 MOST_SIDE_BY_SIDE = 4
-# The most work for intervals that nobody may have asked for: rows times parameters squared, about 0.3 s.
-MOST_WORK = 4e7
+# The most work for intervals that nobody may have asked for: rows times parameters squared, measured as about 0.3 s.
+MOST_WORK = 2e8
 LEVEL = 0.95
 # The most work for an importance that nobody may have asked for: rows times columns times numbers of the model, about
 # 0.5 s; beyond, each column is shuffled once.
@@ -227,7 +227,7 @@ class EffectsDisplay(Display):
             label = self.labels[k] if self.labels else "effect with 95 % interval" if known.any() else "effect"
             dot: style.Look = {"linestyle": "", "marker": style.MARKERS[k], "markersize": 5.5 if classes == 1 else 4.5}
             ax.plot(effects, at, label=label, **look, **dot)
-        names = [printable(self.names[k], WIDEST_NAME) for k in order]
+        names = [cut(self.names[k]) for k in order]
         ax.set_yticks(places, names, parse_math=False)
         ax.tick_params(axis="y", length=0)
         # At least three rows high, so that the bar of a single column is no block.
@@ -269,6 +269,30 @@ def effect_on(loss_name: str, target: str, classes: Sequence[object] | None) -> 
     if classes is not None:
         return "the score of a class"
     return f"the logarithm of the mean of {target}" if loss_name.lower() in ("poisson", "gamma") else target
+
+
+def cut(name: str, letters: int = WIDEST_NAME) -> str:
+    """Return a name that fits beside the axes: of a long one the begin and the end, as names often differ there.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    letters : int, optional
+        The most letters.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Examples
+    --------
+    >>> cut("a long name of a column, number 1"), cut("age")
+    ('a long name o…mn, number 1', 'age')
+    """
+    name = printable(name, 10 * letters)
+    return name if len(name) <= letters else f"{name[: letters // 2]}…{name[letters // 2 + 1 - letters :]}"
 
 
 def _matrix(values: ArrayLike, rows: int) -> np.ndarray:

@@ -158,7 +158,13 @@ class PredictedDisplay(Display):
         ax.set_box_aspect(1)
         ax.plot(ends, ends, color=style.GREY, linewidth=1.2, label="predicted exactly", zorder=3 if many else 1)
         if many:
-            draw_cloud(ax, shown.truth, shown.outputs, "held out" if shown.unseen.any() else "rows", int(held.any() and not held.all()))
+            draw_cloud(
+                ax,
+                shown.truth,
+                shown.outputs,
+                "held out" if shown.unseen.any() else "rows",
+                int(held.any() and not held.all()),
+            )
         else:
             if not held.all():
                 label = "fitted rows" if self.rows.source == "it was fitted to" else "rows"

@@ -12,7 +12,7 @@ from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.calibration import BINS, CalibrationDisplay
 from steepest.inspection.plots.fitted.confusion import ConfusionDisplay
-from steepest.inspection.plots.fitted.effects import WIDEST_NAME, EffectsDisplay
+from steepest.inspection.plots.fitted.effects import EffectsDisplay, cut
 from steepest.inspection.plots.fitted.predicted import PredictedDisplay, target_of
 from steepest.inspection.plots.fitted.predictions import Predictions, judged
 from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
@@ -23,7 +23,7 @@ from steepest.inspection.plots.tree.restarts import RestartsDisplay
 from steepest.inspection.protocol import FitLike, has_members, has_restarts
 from steepest.inspection.window import NotAtHandError
 from steepest.notebook.card import Picture
-from steepest.printable import printable
+from steepest.printable import MOST_LETTERS, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,8 @@ WIDTH, ROW = 11.0, 3.6
 ABOVE, BELOW, LEFT, RIGHT = 0.72, 0.58, 0.78, 0.2
 # The width of a letter of a name to the left of the effects, in inches.
 LETTER = 0.078
+# The most letters of a name that get room: two classes and the arrow between them.
+MOST_NAME = 43
 # The share of the width that the choice of the penalty leaves to the descent.
 SMALL_SHARE = 0.42
 TITLE, LABEL, TICK = 11.0, 9.5, 9.0  # the sizes of texts, in points
@@ -209,10 +211,10 @@ class FitDisplay(Display):
     def _margin(self, k: int) -> float:
         """Return the room to the left of a panel for the numbers or the names of its rows, in inches."""
         display = self.panels[k].display if k < len(self.panels) else self.descent
-        names = display.shown if isinstance(display, EffectsDisplay) else ()
+        names = [cut(name) for name in display.shown] if isinstance(display, EffectsDisplay) else []
         if isinstance(display, ConfusionDisplay):
             names = display.row_names
-        widest = max((len(printable(name, WIDEST_NAME)) for name in names), default=0)
+        widest = max((min(len(printable(name, MOST_LETTERS)), MOST_NAME) for name in names), default=0)
         return max(LEFT, 0.25 + LETTER * widest + 0.2 * isinstance(display, ConfusionDisplay))
 
     def _given(self, ax: Axes | Sequence[Axes]) -> tuple[Axes, ...]:
@@ -295,6 +297,10 @@ def _draw_panel(ax: Axes, panel: Panel) -> int:
     # The panels fill their places, so that their axes are level.
     ax.set_box_aspect(None)
     ax.set_aspect("auto")
+    if isinstance(display, ConfusionDisplay) and any(tick.get_rotation() for tick in ax.get_xticklabels()):
+        # Slanted names would reach into the panel below.
+        ax.set_xticklabels([])
+        ax.set_xlabel("predicted, in the order of the rows")
     for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
         if text in LEFT_OUT:
             handle.set_label("_")
