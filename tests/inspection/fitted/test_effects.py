@@ -1,4 +1,4 @@
-"""Effects and the picture of a whole fit, against statsmodels, closed forms and the fit's own rows."""
+"""Effects and the picture of a whole fit, against closed forms and the fit's own rows."""
 
 import numpy as np
 import pytest

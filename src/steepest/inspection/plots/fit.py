@@ -283,6 +283,8 @@ def _first(display: Display) -> str:
     """Return what the caption says of a panel."""
     if isinstance(display, PredictedDisplay | RocDisplay | ConfusionDisplay | EffectsDisplay):
         return display.caption
+    if isinstance(display, StrengthDisplay):
+        return "Beside the losses of the penalties, grey lines are standard errors of the difference from the least."
     return ""
 
 
