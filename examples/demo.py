@@ -34,7 +34,7 @@ def main() -> None:
 
     print(f"Both in {time.perf_counter() - began:.1f} s. Look at:")
     print(f"  {picture}  the path to the minimum")
-    print(f"  {folder}/descent.png  the loss of the fit by epoch")
+    print(f"  {folder}/fit.png  how good the fit is, and what it follows")
     print(f"  {folder}/predictions.csv  predictions for the held-out flights")
     print(f"  .venv/bin/steepest show {folder}  shows the saved fit again")
 

@@ -138,8 +138,8 @@ def test_the_fit_of_a_table_is_drawn_like_that_of_its_rows(rows, tmp_path, saved
     table = {"length": X[:, 0], "width": X[:, 1], "kind": labels}
     network = st.models.Network(hidden=(8,), members=2)
     fit = st.fit_table(table, "kind", model=network, epochs=2, progress=False)
-    assert isinstance(fit.plot(), MembersDisplay)
-    assert (fit.save(tmp_path / "fit") / "descent.png").exists()
+    assert isinstance(descent_of(fit), MembersDisplay)
+    assert (fit.save(tmp_path / "fit") / "fit.png").exists()
     display = SnapshotsDisplay.from_run(fit)
     assert (list(display.labels), list(display.names)) == (["in", "out"], ["length", "width"])
     assert LandscapeDisplay.from_run(fit, size=3).values.shape == (3, 3)

@@ -36,7 +36,7 @@ EVENTS = {
 def save(folder: Path, number: int) -> None:
     """Save a result of four files, each of which holds a number."""
     with staged(folder) as draft:
-        for name in ("descent.png", "predictions.csv"):
+        for name in ("fit.png", "predictions.csv"):
             (draft / name).write_text(str(number))
         write_record(draft, {"number": number}, {"x": np.full(1000, float(number))})
 
@@ -47,7 +47,7 @@ def number_of(folder: Path, all_files: bool = True) -> int:
     number = manifest.record["number"]
     assert np.array_equal(arrays["x"], np.full(1000, float(number)))
     if all_files:
-        assert {(folder / name).read_text() for name in ("descent.png", "predictions.csv")} == {str(number)}
+        assert {(folder / name).read_text() for name in ("fit.png", "predictions.csv")} == {str(number)}
     return number
 
 

@@ -64,7 +64,7 @@ class TestOneOrTheOther:
 
 
 class TestFilesOfTheUser:
-    @pytest.mark.parametrize("name", ["notes.txt", "predictions.csv", "descent.png", "run.json", ".hidden"])
+    @pytest.mark.parametrize("name", ["notes.txt", "predictions.csv", "fit.png", "run.json", ".hidden"])
     def test_a_folder_with_others_is_refused(self, run, tmp_path, name):
         (tmp_path / name).write_text("mine")
         with pytest.raises(FileExistsError, match=f"{name}.*overwrite=True"):

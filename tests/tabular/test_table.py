@@ -75,6 +75,7 @@ class TestFlights:
             "65,469 rows held out, 261,877 to learn from",
             "converged",
             "R² 0.8",
+            "on 65,469 held-out rows the predictions are off by ",
             "(guessing the mean: ",
             "carrier=DL",
         ):
@@ -252,11 +253,31 @@ class TestScores:
         assert score.loss == pytest.approx(metric(self.truth, self.predicted))
         assert score.baseline_loss == pytest.approx(metric(self.truth, np.full(5, guess)))
         assert score.value == pytest.approx(r2_score(self.truth, self.predicted))
+        assert score.off == pytest.approx(metrics.mean_absolute_error(self.truth, self.predicted))
+        assert score.baseline_off == pytest.approx(metrics.mean_absolute_error(self.truth, np.full(5, guess)))
+
+    def test_the_words_are_plain(self):
+        plain, measures = self.of(st.losses.squared).words().splitlines()
+        assert plain.startswith("on 5 held-out rows the predictions are off by 1.2 on average; ")
+        assert plain.endswith("always guessing the mean would be off by 1.92")
+        assert measures.endswith("R² 0.6747: 67 % of the variance is explained")
+        assert "explained" not in self.of(st.losses.squared, predicted=self.truth[::-1]).words()
+        assert "off by 0 on average" in (exact := self.of(st.losses.squared, predicted=self.truth).words())
+        assert exact.endswith("R² 1.0000: 100 % of the variance is explained")
+        near = self.of(st.losses.squared, predicted=self.truth + 0.02 * (self.truth == 1)).words()
+        assert near.endswith("99.99 % of the variance is explained")
+        assert "not all predictions are finite" in self.of(st.losses.squared, predicted=self.truth * np.nan).words()
+        labels, chances = ("no", "yes"), np.array([0.1, 0.7, 0.8, 0.6, 0.9])
+        words = self.of(st.losses.log_loss, labels, np.array([0.0, 1.0, 1.0, 0.0, 1.0]), chances).words()
+        assert words.startswith('4 of 5 held-out rows are classified correctly; always guessing "yes" would get 3\n')
+        assert 'accuracy 80.0 % (always guessing "yes": 60.0 %), log loss ' in words
 
     def test_a_quantile_tells_how_many_are_below(self):
         score = self.of(st.losses.Quantile(0.75))
         assert score.below == 0.6
-        assert "60.0 % of the rows are at or below their prediction" in score.words()
+        assert score.words().startswith(
+            "on 5 held-out rows 60.0 % of the targets are at or below the predicted 0.75 qua"
+        )
 
     def test_hinges(self):
         truth, z = np.array([0.0, 1.0, 1.0, 0.0, 1.0]), np.array([-2.0, 0.3, 2.0, -0.4, -1.0])
@@ -366,7 +387,7 @@ class TestSaved:
         fitted = st.fit_table(frame, "size", drop=["tall"])
         fitted.save(tmp_path)
         names = sorted(file.name.split("-")[0] for file in tmp_path.iterdir())
-        assert names == ["arrays", "descent.png", "predictions.csv", "run.json"]
+        assert names == ["arrays", "fit.png", "predictions.csv", "run.json"]
         json.loads((tmp_path / "run.json").read_text())
         with (tmp_path / "predictions.csv").open() as file:
             rows = list(csv.DictReader(file))

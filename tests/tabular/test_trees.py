@@ -86,6 +86,6 @@ def test_categories_are_not_given_twice():
 
 def test_only_a_tree_has_rules():
     linear = st.fit_table(TABLE, "late", missing="drop")
-    for call in (linear.rules, linear.importance, lambda: linear.candidates):
+    for call in (linear.rules, lambda: linear.candidates):
         with pytest.raises(AttributeError, match="only the fit of a tree"):
             call()

@@ -238,7 +238,7 @@ def fit(
         )  # fmt: skip
     say(fitted)
     fitted.save(folder, overwrite=overwrite)
-    say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")
+    say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, fit.png)")
     return 0 if fitted.success else 1
 
 

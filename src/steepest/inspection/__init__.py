@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.display import Display
+    from steepest.inspection.plots.fit import FitDisplay
     from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
     from steepest.inspection.plots.fitted.coefficients import CoefficientsDisplay
     from steepest.inspection.plots.fitted.confusion import ConfusionDisplay
+    from steepest.inspection.plots.fitted.effects import EffectsDisplay
     from steepest.inspection.plots.fitted.predicted import PredictedDisplay
     from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
     from steepest.inspection.plots.fitted.roc import RocDisplay
@@ -61,7 +63,9 @@ _HOMES = {
     "Display": "plots.display",
     "DivergenceDisplay": "plots.causes.divergence",
     "EffectiveRateDisplay": "plots.causes.rates",
+    "EffectsDisplay": "plots.fitted.effects",
     "EigenDisplay": "plots.causes.eigen",
+    "FitDisplay": "plots.fit",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
     "LedgerDisplay": "plots.causes.ledger",
@@ -105,7 +109,9 @@ __all__ = [
     "Display",
     "DivergenceDisplay",
     "EffectiveRateDisplay",
+    "EffectsDisplay",
     "EigenDisplay",
+    "FitDisplay",
     "GatesDisplay",
     "LandscapeDisplay",
     "LedgerDisplay",

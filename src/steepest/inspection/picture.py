@@ -9,28 +9,31 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
+from steepest.inspection.plots.fit import FitDisplay
 from steepest.inspection.plots.function.contour import ContourDisplay
 from steepest.inspection.plots.function.curve import CurveDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
 from steepest.inspection.plots.network.members import MembersDisplay
 from steepest.inspection.plots.tree.restarts import RestartsDisplay
 from steepest.inspection.plots.tree.tree import TreeDisplay
-from steepest.inspection.protocol import FitLike, RunLike, has_members, has_restarts, tree_of
+from steepest.inspection.protocol import FitLike, RunLike, TableFitLike, has_members, has_restarts, tree_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Descent = DescentDisplay | MembersDisplay | RestartsDisplay
-Picture = ContourDisplay | CurveDisplay | LineDisplay | TreeDisplay | Descent
+Picture = ContourDisplay | CurveDisplay | FitDisplay | LineDisplay | TreeDisplay | Descent
 
 
 def picture_of(run: RunLike) -> Picture | None:
-    """Return a display of the fitted tree or line, or of the function; None if there are too many dimensions."""
+    """Return a display of the fitted tree, line or table, or of the function; None if it has too many dimensions."""
     if tree_of(run) is not None:
         return TreeDisplay.from_run(run)
     if isinstance(run, FitLike):
-        return LineDisplay.from_run(run) if is_line(run) else None
+        if is_line(run):
+            return LineDisplay.from_run(run)
+        return FitDisplay.from_run(run) if isinstance(run, TableFitLike) else None
     x = np.asarray(run.trace.x)
     if not np.isfinite(x).all(axis=1).any():
         return None
@@ -49,10 +52,10 @@ def _is_thin(run: RunLike) -> bool:
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
-    The fit of a tree is drawn as its splits and leaves, and any other fit on one column as its data with the fitted
-    line; a function of one parameter as a curve, and of two
-    parameters, if none is fixed, as contour lines, both with the path. Every
-    other run is drawn as its descent: that of the members of a network, or else of the value and the gradient norm.
+    The fit of a tree is drawn as its splits and leaves, any other fit on one column as its data with the fitted line,
+    and any other fit of a table as its predictions, effects and descent. A function of one parameter is drawn as a
+    curve, and of two parameters, if none is fixed, as contour lines, both with the path. Every other run is drawn as
+    its descent: that of the members of a network, or else of the value and the gradient norm.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
 
     Returns
     -------
-    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay, MembersDisplay or TreeDisplay
+    ContourDisplay, CurveDisplay, DescentDisplay, FitDisplay, LineDisplay, MembersDisplay or TreeDisplay
         The drawn display, which has its numbers as attributes.
 
     Examples

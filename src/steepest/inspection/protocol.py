@@ -213,6 +213,26 @@ class ErrorsLike(Protocol):
     def distance(self) -> float:
         """How many standard errors the fit is from the minimum."""
 
+    def quantile(self, level: float) -> float:
+        """Return how many standard errors an interval extends to each side."""
+
+
+@runtime_checkable
+class SpreadLike(FitLike, Protocol):
+    """A fit that knows how far its columns spread."""
+
+    @property
+    def spread(self) -> np.ndarray | None:
+        """The standard deviation of each column; None if the model has no coefficients of columns."""
+
+
+@runtime_checkable
+class ImportanceLike(FitLike, Protocol):
+    """A fit that tells how much each column matters."""
+
+    def importance(self, *, repeats: int) -> dict[str, float]:
+        """Return what the loss grows by if a column is shuffled so many times."""
+
 
 @runtime_checkable
 class StatedFitLike(PredictorLike, Protocol):

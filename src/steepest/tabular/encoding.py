@@ -107,15 +107,20 @@ class Encoding:
         return tuple(name for part in self.parts for name in part.names)
 
     @property
-    def categories(self) -> tuple[tuple[int, ...], ...]:
-        """The columns of the matrix that are the levels of each category."""
-        start, found = 0, []
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """The columns of the matrix that each column of the table became."""
+        start, found = 0, dict[str, tuple[int, ...]]()
         for part in self.parts:
             stop = start + len(part.names)
-            if isinstance(part, Category):
-                found.append(tuple(range(start, stop)))
+            found[part.column] = tuple(range(start, stop))
             start = stop
-        return tuple(found)
+        return found
+
+    @property
+    def categories(self) -> tuple[tuple[int, ...], ...]:
+        """The columns of the matrix that are the levels of each category."""
+        groups = self.groups
+        return tuple(groups[part.column] for part in self.parts if isinstance(part, Category))
 
     @property
     def baselines(self) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ class HoldsFit(Moving, Reported, Shown):
     @property
     def _tree(self) -> TreeFit:
         if not isinstance(self.fit, TreeFit):
-            raise AttributeError("only the fit of a tree has rules, candidates and the importance of columns")
+            raise AttributeError("only the fit of a tree has rules and candidates")
         return self.fit
 
     @property
@@ -252,16 +252,16 @@ class HoldsFit(Moving, Reported, Shown):
         return self.fit.confidence_intervals(level, method)
 
     def plot(self, ax: Axes | None = None) -> Picture:
-        """Draw a tree as its splits and leaves, a fit on one column with its data, or else the descent of the loss.
+        """Draw a tree as its splits and leaves, a fit on one column with its data, any other fit as a whole.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; a new figure by default.
+            Where to draw; a new figure by default. On one axes a `FitDisplay` draws its first panel.
 
         Returns
         -------
-        TreeDisplay, LineDisplay, DescentDisplay or MembersDisplay
+        TreeDisplay, LineDisplay or FitDisplay
             The display, with its figure, axes and numbers as attributes.
         """
         from steepest.inspection import plot_run

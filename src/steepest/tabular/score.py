@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.inspection.plots.style import number
 from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
+from steepest.printable import printable
 from steepest.tabular.confusion import Confusion
 from steepest.tabular.printing.doubt import likely_reason
 from steepest.tabular.reading.arrow import Label, counted
@@ -19,6 +21,8 @@ from steepest.tabular.reading.arrow import Label, counted
 TINY = np.finfo(float).tiny
 # A loss that is above that of the guess by this part is the same but for rounding.
 ROUNDING = 1e-9
+# Labels are cut after so many letters.
+WIDEST_LABEL = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Score:
         The confusion matrix; None for a regression.
     reason : str
         The likely reason, if the model predicts the held-out rows worse than the guess; else "".
+    off, baseline_off : float or None
+        For a regression the mean absolute error of the model and of the guess.
+    commonest : label or None
+        For a classification the most frequent class of the training rows.
+
+    Examples
+    --------
+    >>> print(Score(3, 25.0, 100.0, 0.75, 0.0, "squared", "the mean", off=4.0, baseline_off=9.0).words())
+    on 3 held-out rows the predictions are off by 4 on average; always guessing the mean would be off by 9
+    root mean square error 5 (guessing the mean: 10), R² 0.7500: 75 % of the variance is explained
     """
 
     rows: int
@@ -55,6 +69,10 @@ class Score:
     below: float | None = None
     confusion: Confusion | None = None
     reason: str = ""
+    # Folders of earlier versions lack these.
+    off: float | None = None
+    baseline_off: float | None = None
+    commonest: Label | None = None
 
     def doubt(self) -> str:
         """Return a sentence that says so if the model predicts the held-out rows worse than the guess.
@@ -77,30 +95,59 @@ class Score:
         return f"worse than guessing {self.guess}: {numbers}; likely reason: {self.reason}"
 
     def words(self) -> str:
-        """Return the score as a sentence, followed by the confusion matrix of a classification.
+        """Return the score in words: first what a reader without statistics understands, then the measures.
 
         Returns
         -------
         str
-            The text.
+            Two lines; for a classification the confusion matrix follows.
         """
         on = f"on {counted(self.rows, 'held-out row')}"
         loss, guess = self.loss, self.baseline_loss
         if self.confusion is not None:
-            accuracy = f"accuracy {_percent(self.value)} (always guessing the most frequent class: "
+            right = (
+                f"{round(self.value * self.rows):,} of {counted(self.rows, 'held-out row')} are classified correctly"
+            )
+            plain = f"{right}; always guessing {self._commonest} would get {round(self.baseline * self.rows):,}"
+            accuracy = f"accuracy {_percent(self.value)} (always guessing {self._commonest}: {_percent(self.baseline)})"
             losses = f"{self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g})"
-            return f"{on}: {accuracy}{_percent(self.baseline)}), {losses}\n\n{self.confusion}"
+            return f"{plain}\n{accuracy}, {losses}\n\n{self.confusion}"
         if self.measure == Squared.name:
-            error, alone = loss**0.5, guess**0.5
-            return f"{on}: {self._r2}, root mean square error {error:.4g} (guessing the mean: {alone:.4g})"
-        below = "" if self.below is None else f"; {_percent(self.below)} of the rows are at or below their prediction"
-        return f"{on}: {self._r2}, mean {self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g}){below}"
+            measure, loss, guess = "root mean square error", loss**0.5, guess**0.5
+        else:
+            measure = f"mean {self.measure}"
+        measures = f"{measure} {number(loss)} (guessing {self.guess}: {number(guess)}), {self._r2}"
+        return f"{on} {self._plainly}\n{measures}" if self._plainly else f"{on}: {measures}"
+
+    @property
+    def _plainly(self) -> str:
+        """What the predictions of numbers are like; "" if that is not known."""
+        if self.below is not None:
+            quantile = self.guess.removeprefix("the ")
+            return f"{_percent(self.below)} of the targets are at or below the predicted {quantile}"
+        if self.off is None or self.baseline_off is None:
+            return ""
+        if not math.isfinite(self.off):
+            return "not all predictions are finite numbers"
+        alone = f"always guessing {self.guess} would be off by {number(self.baseline_off)}"
+        return f"the predictions are off by {number(self.off)} on average; {alone}"
+
+    @property
+    def _commonest(self) -> str:
+        if self.commonest is None:
+            return "the most frequent class"
+        label = printable(self.commonest, WIDEST_LABEL)
+        return f'"{label}"' if isinstance(self.commonest, str) else f"class {label}"
 
     @property
     def _r2(self) -> str:
-        if not math.isnan(self.value):
-            return f"R² {self.value:.4f}"
-        return "no R² (one row has none)" if self.rows == 1 else "no R² (all targets are equal)"
+        if math.isnan(self.value):
+            return "no R² (one row has none)" if self.rows == 1 else "no R² (all targets are equal)"
+        text = f"R² {self.value:.4f}"
+        # A quantile is not meant to be near the targets.
+        if self.below is not None:
+            return text
+        return f"{text}: {_explained(self.value)} of the variance is explained" if self.value > 0 else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +197,45 @@ def predicted_classes(outputs: np.ndarray, loss: Loss) -> np.ndarray:
     return (outputs > (0.5 if predicts_probabilities(loss) else 0.0)).astype(int)
 
 
+def losses_of(outputs: np.ndarray, truth: np.ndarray, loss: Loss) -> np.ndarray:
+    """Return the loss of each row, of which a score has the mean.
+
+    Parameters
+    ----------
+    outputs : array of shape (rows,) or (rows, classes)
+        Numbers, probabilities or scores, as a model predicts them.
+    truth : array of shape (rows,)
+        The targets: numbers, or the index of each row's class.
+    loss : Loss
+        The loss that the model was fitted by.
+
+    Returns
+    -------
+    array of shape (rows,)
+        The loss in the units of the targets; the deviance for the Poisson and Gamma losses.
+
+    Examples
+    --------
+    >>> from steepest.models import losses
+    >>> losses_of(np.array([0.25, 0.5]), np.array([1.0, 0.0]), losses.log_loss).round(4)
+    array([1.3863, 0.6931])
+    """
+    z, y = outputs, truth
+    if isinstance(loss, Poisson):
+        return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
+    if isinstance(loss, Gamma):
+        return 2 * (np.log(np.maximum(z, TINY) / y) + y / np.maximum(z, TINY) - 1)
+    if not loss.classes:
+        return np.asarray(loss(z, y))
+    if predicts_probabilities(loss):
+        probabilities = z if z.ndim == 2 else np.stack([1 - z, z], axis=1)
+        return -np.log(np.maximum(probabilities[np.arange(len(y)), y.astype(int)], TINY))
+    # Each column holds the scores of one class: of the second of two classes, else of every class.
+    several = z.ndim == 2 and z.shape[1] > 1
+    own = (y[:, None] == (np.arange(z.shape[1]) if several else [1])).astype(float)
+    return np.asarray(loss(z.reshape(own.shape), own)).sum(axis=1)
+
+
 def score_of(
     held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label] | None, success: bool = True
 ) -> Score:
@@ -197,10 +283,13 @@ def _score_of_numbers(held_out: HeldOut, training: np.ndarray, loss: Loss) -> tu
     r2, r2_of_guess = (
         float(1 - ((y - each) ** 2).mean() / variance) if variance else float("nan") for each in (z, guess)
     )
-    costs = [_cost(np.broadcast_to(each, y.shape), y, loss) for each in (z, guess)]
+    costs = [losses_of(np.broadcast_to(each, y.shape), y, loss) for each in (z, guess)]
     cost, cost_of_guess = (float(each.mean()) for each in costs)
     below = float(np.mean(y <= z)) if isinstance(loss, Quantile) else None
-    score = Score(len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below)
+    off, off_of_guess = (float(np.abs(y - each).mean()) for each in (z, guess))
+    score = Score(
+        len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below, off=off, baseline_off=off_of_guess
+    )  # fmt: skip
     return score, costs[0], costs[1]
 
 
@@ -212,31 +301,22 @@ def _score_of_classes(
     frequencies = np.bincount(training.astype(int), minlength=len(classes)) / len(training)
     most_frequent, predicted = int(frequencies.argmax()), predicted_classes(outputs, loss)
     if predicts_probabilities(loss):
-        probabilities = outputs if outputs.ndim == 2 else np.stack([1 - outputs, outputs], axis=1)
-        of_actual_class = probabilities[np.arange(len(y)), y]
-        costs = [-np.log(np.maximum(each, TINY)) for each in (of_actual_class, frequencies[y])]
+        alone = np.broadcast_to(frequencies, (len(y), len(classes)))
         measure, guess = LogLoss.name, "the class frequencies"
     else:
-        # Each column holds the scores of one class: of the second of two classes, else of every class.
-        one_per_class = outputs.ndim == 2
-        own = (y[:, None] == (np.arange(len(classes)) if one_per_class else [1])).astype(float)
-        always = np.where(np.arange(own.shape[1]) == (most_frequent if one_per_class else most_frequent - 1), 1.0, -1.0)
-        costs = [loss(z, own).sum(axis=1) for z in (outputs.reshape(own.shape), np.broadcast_to(always, own.shape))]
+        # One score is that of the second of two classes; else there is one for each class.
+        own = np.arange(len(classes)) if outputs.ndim == 2 else np.array([1])
+        alone = np.broadcast_to(np.where(own == most_frequent, 1.0, -1.0), (len(y), len(own)))
         measure, guess = f"mean {loss.name}", "the most frequent class"
+    costs = [losses_of(each, y, loss) for each in (outputs, alone)]
     accuracy, accuracy_of_guess = (float(np.mean(each == y)) for each in (predicted, most_frequent))
     cost, cost_of_guess = (float(each.mean()) for each in costs)
     confusion = Confusion.of(classes, y, predicted)
-    score = Score(len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion)
+    score = Score(
+        len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion,
+        commonest=classes[most_frequent],
+    )  # fmt: skip
     return score, costs[0], costs[1]
-
-
-def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the loss of each prediction in the units of y; for the Poisson and Gamma losses return the deviance."""
-    if isinstance(loss, Poisson):
-        return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
-    if isinstance(loss, Gamma):
-        return 2 * (np.log(np.maximum(z, TINY) / y) + y / np.maximum(z, TINY) - 1)
-    return np.asarray(loss(z, y))
 
 
 def _measure(loss: Loss) -> str:
@@ -256,3 +336,8 @@ def _constant_guess(training: np.ndarray, loss: Loss) -> tuple[float, str]:
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
+
+
+def _explained(r2: float) -> str:
+    """Return R² in percent; near 1 with two more digits, and rounded down, as 100 % is for exact predictions."""
+    return f"{100 * r2:.0f} %" if r2 < 0.99 else f"{math.floor(1e4 * r2) / 100:g} %"

@@ -239,7 +239,9 @@ class Differences:
         factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
         # A step far below the rounding error of a coordinate would measure nothing.
         least = np.spacing(np.abs(x))
-        self.steps = np.array([power_of_two(max(h * factor, e)) if h else 0.0 for h, e in zip(self.steps, least, strict=True)])
+        self.steps = np.array(
+            [power_of_two(max(h * factor, e)) if h else 0.0 for h, e in zip(self.steps, least, strict=True)]
+        )
         return self.noise
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:

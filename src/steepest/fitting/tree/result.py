@@ -108,6 +108,14 @@ class TreeFit(Fit):
         return self.columns or [f"x{j}" for j in range(tree.form.columns)]
 
     @property
+    def used(self) -> np.ndarray:
+        """Which columns the predictions depend on, as a mask."""
+        used = np.asarray(self.splits.weights.any(axis=0))
+        if "slopes" in self.params:
+            used |= np.asarray(self.params["slopes"]).any(axis=0)
+        return used
+
+    @property
     def levels(self) -> dict[int, tuple[str, str]]:
         """The category and the level of each column that is a level, from names such as "carrier=UA"."""
         tree, names = self.model, self.names
@@ -344,9 +352,7 @@ class TreeFit(Fit):
         levels = self.levels
         for column, name in enumerate(self.names):
             groups.setdefault(levels.get(column, (name,))[0], []).append(column)
-        used = set(np.flatnonzero(self.splits.weights.any(axis=0)).tolist())
-        if "slopes" in self.params:
-            used |= set(np.flatnonzero(self.params["slopes"].any(axis=0)).tolist())
+        used = set(np.flatnonzero(self.used).tolist())
 
         def mean(array: np.ndarray) -> float:
             return float(np.average(loss(tree(array, *self.params.values()), rows.y), weights=rows.weight))

@@ -220,19 +220,41 @@ class DescentDisplay(Display):
     def _draw(self, upper: Axes, lower: Axes) -> None:
         if self._draw_column(lower, self.gradient_norm, 1):
             self._mark_zeros(lower, self.gradient_norm == 0)
-        if self.validation is not None:
-            self._draw_losses(upper, self.validation)
-        elif self._draw_column(upper, np.where(np.isfinite(self.value), np.minimum(self.gap, HUGE), np.nan), 0):
-            self._mark_best(upper)
+        self._draw_values(upper)
         self._mark_events(upper)
-        drawn = "best value − value" if self.maximized else "value − best value"
-        drawn = drawn if self.validation is None else "loss"
-        style.label(upper, title=self.title, y=drawn, legend=4)
+        style.label(upper, title=self.title, y=self._axis_of_values, legend=4)
         style.label(lower, x=self.counted, y="gradient norm")
+        self._mark_steps(lower)
+
+    def draw_alone(self, ax: Axes) -> None:
+        """Draw the values without the gradient norm and the events, on axes as small as a corner of a picture.
+
+        Parameters
+        ----------
+        ax : axes
+            The axes.
+        """
+        self._draw_values(ax)
+        style.label(ax, title=self.title, x=self.counted, y=self._axis_of_values, legend=2)
+        self._mark_steps(ax)
+
+    @property
+    def _axis_of_values(self) -> str:
+        if self.validation is not None:
+            return "loss"
+        return "best value − value" if self.maximized else "value − best value"
+
+    def _draw_values(self, ax: Axes) -> None:
+        if self.validation is not None:
+            self._draw_losses(ax, self.validation)
+        elif self._draw_column(ax, np.where(np.isfinite(self.value), np.minimum(self.gap, HUGE), np.nan), 0):
+            self._mark_best(ax)
+
+    def _mark_steps(self, ax: Axes) -> None:
         if self.counted != "seconds":
-            lower.locator_params(axis="x", integer=True)
+            ax.locator_params(axis="x", integer=True)
         if len(self.evaluations) == 1:
-            lower.set_xlim(self.evaluations[0] - 1, self.evaluations[0] + 1)
+            ax.set_xlim(self.evaluations[0] - 1, self.evaluations[0] + 1)
 
     def _draw_losses(self, ax: Axes, validation: np.ndarray) -> None:
         both = np.concatenate([self.value, validation])

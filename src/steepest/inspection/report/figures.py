@@ -69,6 +69,8 @@ FIGURES = (
     Row("table", "CalibrationDisplay", "from_run", "Whether the probabilities are right"),
     Row("fit network tree", "PredictedDisplay", "from_run", "The predictions against the targets"),
     Row("fit network tree", "ResidualsDisplay", "from_run", "The residuals"),
+    Row("table", "EffectsDisplay", "from_run", "How much each column matters"),
+    Row("fit", "StrengthDisplay", "from_run", "The choice of the penalty"),
     Row("coefficients", "CoefficientsDisplay", "from_run", "The coefficients"),
     Row("batches", "NoiseConeDisplay", "from_run", "The gradients of batches"),
     Row("blown-up", "DivergenceDisplay", "from_run", "The step that went too far"),

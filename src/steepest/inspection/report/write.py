@@ -202,8 +202,9 @@ def _score(fit: TableFitLike) -> dict[str, object] | None:
     score = getattr(fit, "score", None)
     if score is None:
         return None
-    sentence, _, _ = score.words().partition("\n")
-    return {"text": f"{sentence[:1].upper()}{sentence[1:]}.", "confusion": score.confusion}
+    lines = score.words().partition("\n\n")[0].splitlines()
+    text = " ".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
+    return {"text": text, "confusion": score.confusion}
 
 
 def _rules(run: ResultLike) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from steepest.fitting.uncertainty.wording import aligned, stated
+from steepest.inspection.plots.fitted.effects import effect_on
 from steepest.printable import MOST_LETTERS, printable
 
 # The most coefficients that are printed; the rest are counted.
@@ -134,11 +135,4 @@ def effect_in_words(loss_name: str, target: str, classes: Sequence[object] | Non
     >>> effect_in_words("log loss", "ill", ("no", "yes"))
     'of a standard deviation of the column on the log odds of yes'
     """
-    what = target
-    if loss_name in ("log loss", "softmax"):
-        what = f"the log odds of {classes[1]}" if classes and len(classes) == 2 else "the log odds of a class"
-    elif classes is not None:
-        what = "the score of a class"
-    elif loss_name in ("poisson", "gamma"):
-        what = f"the logarithm of the mean of {target}"
-    return f"of a standard deviation of the column on {what}"
+    return f"of a standard deviation of the column on {effect_on(loss_name, target, classes)}"

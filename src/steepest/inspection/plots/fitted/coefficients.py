@@ -152,7 +152,7 @@ class CoefficientsDisplay(Display):
         if set(params) == {"coef", "intercept"}:
             coef = np.asarray(params["coef"])
             paths, names = paths[:, : coef.size], names[: coef.size]
-            spread = _spread_of(run) if scaled else None
+            spread = spread_of(run) if scaled else None
             if spread is not None and spread.size == coef.shape[-1]:
                 paths, units = paths * np.tile(spread, coef.size // spread.size), "deviation"
         elif scaled:
@@ -386,8 +386,19 @@ def _leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def _spread_of(run: FitLike) -> np.ndarray | None:
-    """Return the standard deviations of the columns; None if the rows are not at hand."""
+def spread_of(run: FitLike) -> np.ndarray | None:
+    """Return the standard deviations of the columns in the rows of a fit; None if the rows are not at hand.
+
+    Parameters
+    ----------
+    run : fit or fit of a table
+        The fit.
+
+    Returns
+    -------
+    array of shape (columns,) or None
+        The deviations.
+    """
     inner = getattr(run, "fit", run)
     basis = inner.basis if isinstance(inner, PredictorLike) else None
     if basis is None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
-from steepest.inspection.plots.fitted.predictions import WIDEST_LABEL, class_named, classified
+from steepest.inspection.plots.fitted.predictions import WIDEST_LABEL, Predictions, class_named, classified
 from steepest.printable import printable
 from steepest.types import Array, Rows
 
@@ -153,7 +153,10 @@ class ConfusionDisplay(Display):
         TypeError
             If the run is not a fit.
         """
-        rows = classified(run, X, y, sample_weight, "a confusion matrix")
+        return cls._of(classified(run, X, y, sample_weight, "a confusion matrix"))
+
+    @classmethod
+    def _of(cls, rows: Predictions) -> ConfusionDisplay:
         weight = rows.weight if rows.weight.min() < rows.weight.max() else None
         counts = _counted(rows.truth.astype(int), rows.chosen, len(rows.labels), weight)
         made = cls(counts, rows.labels, where=rows.where, title=rows.title)
@@ -168,6 +171,14 @@ class ConfusionDisplay(Display):
         wrong = self.counts * (1 - np.eye(len(self.counts), dtype=int))
         order = np.argsort(-wrong, axis=None, kind="stable")[: np.count_nonzero(wrong)]
         return [(int(k) // len(wrong), int(k) % len(wrong)) for k in order]
+
+    @property
+    def row_names(self) -> list[str]:
+        """The names to the left of the axes: the classes, or the most frequent mistakes if there are many classes."""
+        if len(self.labels) <= MOST_CLASSES:
+            return list(self.labels)
+        pairs = self.confusions[:MOST_LISTED]
+        return [f"{self.labels[actual]} → {self.labels[guess]}" for actual, guess in pairs]
 
     @property
     def caption(self) -> str:
@@ -260,8 +271,7 @@ class ConfusionDisplay(Display):
         heights = np.arange(len(pairs))
         counts = np.array([self.counts[pair] for pair in pairs], dtype=float)
         ax.barh(heights, counts, color=style.ORANGE, height=0.7)
-        names = [f"{self.labels[actual]} → {self.labels[guess]}" for actual, guess in pairs]
-        ax.set_yticks(heights, names, parse_math=False, fontsize=9)
+        ax.set_yticks(heights, self.row_names, parse_math=False, fontsize=9)
         texts = [f" {style.number(float(self.counts[pair]))} ({100 * self.shares[pair]:.1f} %)" for pair in pairs]
         for height, pair, text in zip(heights, pairs, texts, strict=True):
             ax.text(

@@ -98,8 +98,13 @@ class PredictedDisplay(Display):
         TypeError
             If the run is not a fit.
         """
+        rows = numbers_of(run, X, y, sample_weight, "true number to compare with")
+        return cls._of(rows, target or target_of(run))
+
+    @classmethod
+    def _of(cls, rows: Predictions, target: str) -> PredictedDisplay:
         made = cls.__new__(cls)
-        made._set(numbers_of(run, X, y, sample_weight, "true number to compare with"), target or target_of(run))
+        made._set(rows, target)
         return made
 
     @staticmethod
@@ -153,13 +158,19 @@ class PredictedDisplay(Display):
         ax.set_box_aspect(1)
         ax.plot(ends, ends, color=style.GREY, linewidth=1.2, label="predicted exactly", zorder=3 if many else 1)
         if many:
-            draw_cloud(ax, shown.truth, shown.outputs, "held out" if shown.unseen.any() else "rows", int(held.any()))
+            draw_cloud(
+                ax,
+                shown.truth,
+                shown.outputs,
+                "held out" if shown.unseen.any() else "rows",
+                int(held.any() and not held.all()),
+            )
         else:
             if not held.all():
                 label = "fitted rows" if self.rows.source == "it was fitted to" else "rows"
                 draw_cloud(ax, self.truth[~held], self.predicted[~held], label)
             if held.any():
-                draw_cloud(ax, self.truth[held], self.predicted[held], "held out", 1)
+                draw_cloud(ax, self.truth[held], self.predicted[held], "held out", int(not held.all()))
         name = f" {self.target}" if self.target else ""
         style.label(ax, title=self.title, x=f"true{name}", y=f"predicted{name}", legend=3)
 

@@ -218,6 +218,29 @@ def predictions_of(run: Any, X: Rows = None, y: Array = None, weight: Array = No
     raise TypeError(f"this picture is that of a fit, and this is a {type(run).__name__}: fit a model with st.fit")
 
 
+def judged(run: Any) -> Predictions:
+    """Return the rows that a fit is judged by: those held out of the fit of a table, if any; else all of the fit.
+
+    Parameters
+    ----------
+    run : fit or fit of a table
+        The fit.
+
+    Returns
+    -------
+    Predictions
+        The rows, with predictions.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no rows, or none with a finite prediction.
+    """
+    if isinstance(run, TablePredictorLike) and run.held_out is not None:
+        return _tabled(run, [(run.held_out.truth, run.held_out.predicted, True)]).honest
+    return predictions_of(run).honest
+
+
 def _of_fit(fit: PredictorLike, X: Rows, y: Array, weight: Array) -> Predictions:
     basis = fit.basis
     loss = _loss_of(fit)
@@ -266,12 +289,19 @@ def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Pred
         parts.append((held.truth, held.predicted, True))
     if not parts:
         raise NotAtHandError("this fit has no rows at hand, because it was loaded: give X=, a table with its target")
+    return _tabled(fit, parts)
+
+
+def _tabled(fit: TablePredictorLike, parts: Sequence[tuple[Array, Array, bool]]) -> Predictions:
+    """Return the rows of a table from parts: targets, outputs, and whether they were held out."""
+    kind = "numbers" if fit.classes is None else _kind_of(fit.loss)
     truth = np.concatenate([part[0] for part in parts])
     outputs = np.concatenate([np.asarray(part[1], dtype=float) for part in parts])
     unseen = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
     return Predictions.of(
-        truth, outputs, None, unseen, kind=kind, labels=classes, title=fit.title, source="it was fitted to", note=note
-    )
+        truth, outputs, None, unseen, kind=kind, labels=fit.classes or (), title=fit.title, source="it was fitted to",
+        note=point_of(fit),
+    )  # fmt: skip
 
 
 def _of_estimator(estimator: Any, X: Rows, y: Array, weight: Array) -> Predictions:

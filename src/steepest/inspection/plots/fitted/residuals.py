@@ -120,8 +120,12 @@ class ResidualsDisplay(Display):
         TypeError
             If the run is not a fit.
         """
+        return cls._of(numbers_of(run, X, y, sample_weight, "residual"), target or target_of(run))
+
+    @classmethod
+    def _of(cls, rows: Predictions, target: str) -> ResidualsDisplay:
         made = cls.__new__(cls)
-        made._set(numbers_of(run, X, y, sample_weight, "residual"), target or target_of(run))
+        made._set(rows, target)
         return made
 
     @property

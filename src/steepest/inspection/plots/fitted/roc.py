@@ -200,6 +200,8 @@ class RocDisplay(Display):
             return f"{words}.{self._remarks}"
         worst, best = (kind(known, key=lambda label: known[label]) for kind in (min, max))
         words = f"Each class against the rest, {self.where}".rstrip().rstrip(",")
+        if known[worst] == known[best]:
+            return f"{words}: all are told apart equally well (area {known[best]:.3f}).{self._remarks}"
         words += f": {class_named(worst)} is told apart worst (area {known[worst]:.3f}), "
         words += f"{class_named(best)} best ({known[best]:.3f})."
         if len(self.shown) < len(self.curves):

@@ -135,7 +135,7 @@ class StrengthDisplay(Display):
         ax.plot(x[none], self.scores[none], label="without", **(style.series(1) | {"linestyle": "", "marker": "s"}))
         k = int(np.argmin(np.abs(self.strengths - self.chosen)))
         look: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
-        ax.plot(x[k], self.scores[k], "o", color=style.GREEN, label="chosen", **look)
+        ax.plot(x[k], self.scores[k], "o", color=style.GREEN, label="chosen", clip_on=False, **look)
         ax.set_xlim(2 * x.max(), x.min() / 2)
         # Far above the least, strengths differ by more than matters.
         near = np.sort(self.scores[shown])

@@ -35,8 +35,25 @@ def legend_columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
     return 1
 
 
-def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
-    """Write the title with a note, the labels and, above the axes, a legend of at most `legend` columns."""
+def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> int:
+    """Write the title with a note, the labels and, above the axes, a legend; return how many lines the legend has.
+
+    Parameters
+    ----------
+    ax : axes
+        The axes.
+    title, note : str, optional
+        The text above them, and what follows it in brackets.
+    x, y : str, optional
+        The labels of the axes.
+    legend : int, optional
+        The most columns of the legend; 0 for none.
+
+    Returns
+    -------
+    int
+        The lines of the legend.
+    """
     handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
     width = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
     legend = legend_columns(labels, width, legend)
@@ -56,6 +73,7 @@ def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
         # The labels are set afterwards, because a legend would read a $ in them as the start of a formula.
         for text, content in zip(shown.get_texts(), labels, strict=True):
             text.set(parse_math=False, text=content)
+    return rows
 
 
 def legend_beside(ax: Axes) -> None:
