@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from steepest.finding import Finding
-from steepest.fitting.result import Fit
-from steepest.models.losses import Loss
-from steepest.tabular.prepare import Prepared
-
-
-@dataclass(frozen=True, eq=False)
-class FittedTable:
-    """What the finders look at.
-
-    Parameters
-    ----------
-    ready : Prepared
-        The rows as numbers, and how the columns became numbers.
-    target : str
-        The column to predict.
-    loss : Loss
-        The loss that was minimised.
-    fit : Fit
-        The fit to the training rows.
-    """
-
-    ready: Prepared
-    target: str
-    loss: Loss
-    fit: Fit
+from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
+from steepest.tabular.warnings.distribution.skewed import skewed_target
+from steepest.tabular.warnings.fitted import FittedTable
 
 
 def warnings_of(fitted: FittedTable) -> list[Finding]:
@@ -49,4 +26,4 @@ def warnings_of(fitted: FittedTable) -> list[Finding]:
     return [finding for finder in FINDERS for finding in finder(fitted)]
 
 
-FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = ()
+FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (skewed_target, dependent_rows, differing_parts)
