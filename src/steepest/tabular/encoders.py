@@ -250,6 +250,37 @@ def learn_encoder(
     return encoder, note
 
 
+def reason_left_out(data: pa.ChunkedArray, rows: np.ndarray) -> str:
+    """Return why a column for which there is no encoder is left out.
+
+    Parameters
+    ----------
+    data : pyarrow.ChunkedArray
+        The values of the column.
+    rows : array of bool
+        The rows to learn from.
+
+    Returns
+    -------
+    {"empty", "constant", "id", "other"}
+        No value, one value, a text that differs from row to row, or another reason.
+
+    Examples
+    --------
+    >>> values = arrow().chunked_array([["a", "a", "b"]])
+    >>> reason_left_out(values, np.array([True, True, False])), reason_left_out(values, np.array([True, False, True]))
+    ('constant', 'id')
+    """
+    pyarrow = arrow()
+    if pyarrow.types.is_nested(data.type):
+        return "other"
+    learnt = data.filter(pyarrow.array(rows)).drop_null()
+    distinct = len(learnt.unique())
+    if distinct < 2:
+        return ("empty", "constant")[distinct]
+    return "id" if is_text(data.type) and distinct == len(learnt) else "other"
+
+
 def _distinct(data: pa.ChunkedArray, rows: Selection) -> int:
     # A missing value has the code -1, and is not counted.
     return int(np.count_nonzero(np.bincount(as_codes(data)[0][rows] + 1)[1:]))

@@ -13,7 +13,7 @@ from steepest.saving.schema import checked
 from steepest.tabular.categories.answers import Answers
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.categories.means import TargetMean
-from steepest.tabular.encoders import ENCODERS, Encoder, Moment, Number, Selection, learn_encoder
+from steepest.tabular.encoders import ENCODERS, Encoder, Moment, Number, Selection, learn_encoder, reason_left_out
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of, is_text
 from steepest.tabular.reading.written.dates import learn_date
@@ -71,6 +71,8 @@ class Encoding:
     written : tuple of Written
         How the texts of columns are written: as numbers, as dates or as texts. A column of a later table is read in the
         same way. That of the target is among them, if it is one of texts.
+    left_out : tuple of (str, str)
+        The columns that tell nothing, and why each was left out: "id", "constant", "empty" or "other".
 
     Examples
     --------
@@ -91,6 +93,7 @@ class Encoding:
     missing: Missing = "mean"
     notes: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def spelling(self) -> Spelling:
@@ -201,7 +204,14 @@ class Encoding:
         """
         parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]
         written = [{"kind": kind_of(each), **asdict(each)} for each in self.written]
-        return {"missing": self.missing, "parts": parts, "notes": list(self.notes), "written": written}
+        left_out = [list(each) for each in self.left_out]
+        return {
+            "missing": self.missing,
+            "parts": parts,
+            "notes": list(self.notes),
+            "written": written,
+            "left_out": left_out,
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Json]) -> Encoding:
@@ -218,9 +228,10 @@ class Encoding:
             An equal encoding.
         """
         parts = tuple(_from_stored(record, ENCODERS) for record in stored["parts"])
-        # Folders of earlier versions lack it: their texts are read as they are.
+        # Folders of earlier versions lack these: their texts are read as they are.
         written = tuple(_from_stored(record, WRITTEN) for record in stored.get("written", ()))
-        return cls(parts, stored["missing"], tuple(stored["notes"]), written)
+        left_out = tuple((str(column), str(reason)) for column, reason in stored.get("left_out", ()))
+        return cls(parts, stored["missing"], tuple(stored["notes"]), written, left_out)
 
 
 def _from_stored(record: Mapping[str, Json], kinds: Mapping[str, type[T]]) -> T:
@@ -353,7 +364,10 @@ def learn_encoding(
     if not parts:
         raise TableError(f"no feature is left to learn from ({'; '.join(notes)}): give other columns")
     written = tuple(spelling[part.column] for part in parts if part.column in spelling)
-    encoding = Encoding(parts, missing, tuple(notes), written)
+    used = {part.column for part in parts}
+    lost = [(name, reason_left_out(column, training)) for name, column in data.items() if name not in used]
+    left_out_columns = (*((name, "id") for name in useless), *lost)
+    encoding = Encoding(parts, missing, tuple(notes), written, left_out_columns)
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise TableError(f"two columns would both be called {quoted(twice)}: rename one in the table")

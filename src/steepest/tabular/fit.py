@@ -206,8 +206,7 @@ def fit_table(
         features=features, drop=drop, missing=method.missing(missing), max_categories=max_categories,
         max_bytes=max_bytes, marks=marks, split=split, log_target=log_target,
     )  # fmt: skip
-    as_fitted = ready.logged() if log_target else ready
-    rows, classes, names = as_fitted.training, ready.classes, list(ready.encoding.names)
+    rows, classes, names = (ready.logged() if log_target else ready).training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)
     by_hand = direction is not None or not (isinstance(step, str) and step == "auto")
     check_penalty(penalty)
@@ -263,6 +262,6 @@ def fit_table(
         held_out=unseen,
         # Column by column, as all at once would copy the rows.
         spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
-        warnings=warnings_of(FittedTable(as_fitted, target, cost, fitted, log_target=scale)),
+        warnings=warnings_of(FittedTable(ready, target, cost, fitted, asked, scale)),
         log_target=scale,
     )

@@ -29,6 +29,7 @@ from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, output
 from steepest.tabular.predictor import TablePredictor, in_units
 from steepest.tabular.prepare import TableRows, prepare_again
 from steepest.tabular.printing.coefficients import coefficient_lines, effect_in_words
+from steepest.tabular.printing.warned import warning_lines
 from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.trace import dumps
@@ -223,7 +224,7 @@ class TableFit(TablePredictor):
         lines = [doubt, ""] if doubt else []
         lines += [*map(printable, self.notes), "", self._described(), "", self._score_in_words()]
         if self.warnings:
-            lines += ["", *(f"warning: {printable(each)}" for each in self.warnings)]
+            lines += ["", *warning_lines(self.warnings)]
         return "\n".join(lines)
 
     def _described(self) -> str:
@@ -257,7 +258,7 @@ class TableFit(TablePredictor):
         if doubt := self.score.doubt() if self.score else "":
             headline, text = doubt, f"{headline}\n{text}"
         return headline, "\n".join(
-            [self._score_in_words(), "", dedent(text), "", *(f"warning: {each}" for each in self.warnings), *self.notes]
+            [self._score_in_words(), "", dedent(text), "", *warning_lines(self.warnings), *self.notes]
         )
 
     def _score_in_words(self) -> str:

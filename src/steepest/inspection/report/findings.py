@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -42,6 +43,9 @@ EVENTS: dict[str, tuple[Level, str]] = {
     "saturated": ("warning", "The probabilities are too sure of themselves"),
     "exploding weights": ("warning", "Weights of the network exploded"),
 }
+# These kinds are left out if a warning about the table has one of these titles, and so names the columns.
+BY_COLUMNS = ("collinear", "ill-conditioned", "rank-deficient")
+DEPENDENCES = ("columns depend on each other", "columns nearly depend on each other", "more columns than rows")
 # The most parameters that a finding names.
 MOST_NAMED = 6
 
@@ -98,7 +102,7 @@ def findings_of_race(race: RaceLike, figure: bool = True) -> list[Finding]:
         found.append(Finding("note", "The runs took unequal work", text))
     for name, run in runs.items():
         doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []
-        found += [Finding("warning", f"{_named(name)}: {each.title}", each.text) for each in doubts]
+        found += [Finding("warning", f"{_named(name)}: {each.title}", each.text, each.cure) for each in doubts]
     return sorted(found, key=lambda finding: finding.level != "warning")
 
 
@@ -109,7 +113,9 @@ def _named(name: object) -> str:
 def _of_events(run: ResultLike) -> Iterator[Finding]:
     """Yield one finding for each kind of event, as a run may have thousands of events."""
     counted = "epoch" if isinstance(run, FitLike) else "step"
-    for kind, same in groupby(sorted(run.events, key=lambda event: event.kind), key=lambda event: event.kind):
+    known = BY_COLUMNS if _names_dependent_columns(run) else ()
+    events = sorted((event for event in run.events if event.kind not in known), key=lambda event: event.kind)
+    for kind, same in groupby(events, key=lambda event: event.kind):
         level, title = EVENTS.get(kind, ("note", kind))
         yield Finding(level, title, _in_words(list(same), counted))
 
@@ -150,7 +156,7 @@ def _of_gradients(run: ResultLike) -> Iterator[Finding]:
 def _of_errors(run: ResultLike) -> Iterator[Finding]:
     error, names = np.array(run.certificate.x_error, dtype=float), run.trace.names
     loose = np.flatnonzero(~np.isfinite(error)).tolist()
-    if loose:
+    if loose and not _names_dependent_columns(run):
         named = [_named(names[k]) if len(names) == error.size else f"parameter {k}" for k in loose[:MOST_NAMED]]
         text = f"Other values fit as well: {', '.join(named)}{', …' * (len(loose) > MOST_NAMED)}."
         yield Finding("warning", f"{style.counted(len(loose), 'parameter')} not determined", text)
@@ -186,7 +192,14 @@ def _of_scores(run: ResultLike) -> Iterator[Finding]:
 def _of_tables(run: ResultLike) -> Iterator[Finding]:
     """Yield what was found in the table of a fit."""
     if isinstance(run, TableFitLike):
-        yield from getattr(run, "warnings", ())
+        for each in getattr(run, "warnings", ()):
+            yield replace(each, title=each.title[:1].upper() + each.title[1:])
+
+
+def _names_dependent_columns(run: ResultLike) -> bool:
+    """Return whether warnings about a table name the columns of which events only say that they depend on others."""
+    warnings = getattr(run, "warnings", ()) if isinstance(run, TableFitLike) else ()
+    return any(each.title in DEPENDENCES for each in warnings)
 
 
 def _of_fits(run: ResultLike) -> Iterator[Finding]:

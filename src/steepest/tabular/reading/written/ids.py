@@ -59,7 +59,7 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
             return ""
         if _UNNAMED.fullmatch(name) and numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
             return f"{name}: the numbers of the rows, so left out; features= takes it in"
-        if not _is_id(name) or len(np.unique(numbers)) < len(numbers):
+        if not names_ids(name) or len(np.unique(numbers)) < len(numbers):
             return ""
     elif len(values.unique()) < len(values):
         return ""
@@ -68,7 +68,25 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
     return f"{name}: a different {'value' if whole else 'text'} in each row, {why}{remark}"
 
 
-def _is_id(name: str) -> bool:
-    """Tell whether a name is that of an identifier, such as PassengerId, customer_id or "Order no."."""
+def names_ids(name: str, surely: bool = False) -> bool:
+    """Tell whether a name is that of identifiers.
+
+    Parameters
+    ----------
+    name : str
+        The name of a column.
+    surely : bool
+        Whether words are not enough that others than identifiers have, too, such as "number".
+
+    Returns
+    -------
+    bool
+        True if it is.
+
+    Examples
+    --------
+    >>> names_ids("PassengerId"), names_ids("Order no."), names_ids("Order no.", surely=True), names_ids("width")
+    (True, True, False, False)
+    """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
-    return bool(words) and (not _ANYWHERE.isdisjoint(words) or words[-1] in _LAST)
+    return bool(words) and (not _ANYWHERE.isdisjoint(words) or (not surely and words[-1] in _LAST))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 
 import numpy as np
@@ -58,18 +59,16 @@ def dependent_rows(fitted: FittedTable) -> Iterator[Finding]:
     residuals = _residuals(fitted)
     if residuals is None or not np.isfinite(residuals).all():
         return
-    start = 0
-    for part in ready.encoding.parts:
+    for part, columns in fitted.parts:
         if isinstance(part, Moment) and part.family in ("date", "instant"):
-            order = np.argsort(rows.X[:, start], kind="stable")
+            order = np.argsort(rows.X[:, columns.start], kind="stable")
             if found := _correlated(residuals[order]):
                 yield _warning(
                     found, f"in the order of {part.column}",
-                    f"If the fit is to predict later rows, hold out the last ones: split={part.column!r} "
-                    f"(--split {part.column}).",
+                    "If the fit is to predict later rows, hold out the last ones: "
+                    f"split={part.column!r} (--split {shlex.quote(part.column)}).",
                 )  # fmt: skip
                 return
-        start += len(part.names)
     order = np.argsort(rows.numbers)
     if _is_sorted(rows.y[order], classes=ready.classes is not None):
         return
@@ -103,15 +102,12 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
     if ready.classes is not None:
         names = [f"{fitted.target} = {label}" for label in ready.classes]
         learned, held_out = ([rows[0] == k for k in range(len(names))] for rows in (learned, held_out))
-    column = 0
-    for part in ready.encoding.parts:
-        for name in part.names:
-            # What comes from the column that orders the rows differs by design.
-            if part.column != parts.ordered_by:
-                names.append(name)
-                learned.append(ready.training.X[:, column])
-                held_out.append(ready.held_out.X[:, column])
-            column += 1
+    for column, (name, owner) in enumerate(zip(fitted.names, fitted.owners, strict=True)):
+        # What comes from the column that orders the rows differs by design.
+        if owner != parts.ordered_by:
+            names.append(name)
+            learned.append(ready.training.X[:, column])
+            held_out.append(ready.held_out.X[:, column])
     shifts = {}
     for name, some, others in zip(names, learned, held_out, strict=True):
         if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names)):
@@ -146,7 +142,7 @@ def _residuals(fitted: FittedTable) -> np.ndarray | None:
     outputs = outputs_of(fitted.fit, rows.X)
     if classes is not None and outputs.ndim == 2:
         return (rows.y[:, None] == np.arange(len(classes))) - outputs
-    residuals = rows.y - outputs
+    residuals = fitted.as_fitted - outputs
     if classes is None:
         # In their ranks, so that no correlation is that of a few outliers.
         residuals = residuals.argsort().argsort() - (len(residuals) - 1) / 2
