@@ -91,7 +91,7 @@ class TestIntervals:
         np.testing.assert_allclose(found.prediction, fitted.predict({"size": at}))
 
     def test_that_of_the_mean_has_the_error_of_a_bootstrap(self):
-        frame, at = prices(1000), np.array([-1.5, 0.0, 1.5])
+        frame, at = prices(1000, spread=1.0), np.array([-1.5, 0.0, 1.5])
         fitted = st.fit_table(frame, "price", log_target=True, penalty=None, held_out=0)
         found = fitted.predict({"size": at}, interval="confidence")
         random, X = np.random.default_rng(1), np.column_stack([np.ones(1000), frame["size"]])
