@@ -345,7 +345,7 @@ class TestSaved:
         names = """
             result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
             trace model columns solver onward encoding target classes loss score notes direction uncertainty
-            bounds fixed at_bound path
+            bounds fixed at_bound path warnings
         """
         assert set(json.loads((tmp_path / "run.json").read_text())["record"]) == set(names.split())
 

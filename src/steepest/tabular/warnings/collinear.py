@@ -175,7 +175,8 @@ def _determines(first: np.ndarray, second: np.ndarray) -> bool:
 def _formula(fitted: FittedTable, relation: Relation) -> tuple[int, str] | None:
     """Return the dependent column and a relation in the user's units; None if it has too many terms.
 
-    The column alone on its side is one that makes the other side a sum without minus signs, if there is one.
+    The column alone on its side is one that makes the other side a sum without minus signs, if there is one. Columns
+    that add up to a number, as shares do, are all on one side.
     """
     columns = [relation.column, *relation.others]
     if len(relation.others) > MOST_TERMS:
@@ -183,15 +184,15 @@ def _formula(fitted: FittedTable, relation: Relation) -> tuple[int, str] | None:
     deviation, mean = fitted.moments.deviation[columns], fitted.moments.mean[columns]
     # x₀ = Σ bₖ xₖ + c, as the sum of all terms is 0.
     slopes = np.array([-1.0, *relation.coefficients]) / deviation
-    for sign in (1, -1):
-        if len(columns) > 2 and np.count_nonzero(sign * slopes > 0) == 1:
-            alone = int(np.argmax(sign * slopes))
-            break
-    else:
+    order = np.argsort(columns)
+    if len(columns) > 2 and (slopes < 0).all():
+        sum_ = _sum(fitted, [columns[k] for k in order], slopes[order] / slopes[0], 0.0)
+        return columns[0], f"{sum_} = {float(slopes @ mean / slopes[0]):.6g}"
+    alone = next((int(np.argmax(signs)) for signs in (slopes > 0, slopes < 0) if signs.sum() == 1), 0)
+    if len(columns) == 2:
         alone = 0
     slopes = -slopes / slopes[alone]
-    others = [k for k in range(len(columns)) if k != alone]
-    others.sort(key=lambda k: columns[k])
+    others = [int(k) for k in order if k != alone]
     constant = float(mean[alone] - slopes[others] @ mean[others])
     right = _sum(fitted, [columns[k] for k in others], slopes[others], constant)
     return columns[alone], f"{fitted.names[columns[alone]]} = {right}"

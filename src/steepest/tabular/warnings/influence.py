@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.special import expit
 
 from steepest.finding import Finding
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
@@ -83,7 +84,7 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     """Return Cook's distance and the leverage of each training row; None if they are not known."""
     X, y, moments, loss = fitted.matrix, fitted.as_fitted, fitted.moments, fitted.loss
     path = fitted.fit.path
-    if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)) or np.isnan(moments.mean).any():
+    if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)):
         return None
     coef = np.ravel(np.asarray(fitted.fit.params["coef"], dtype=float))
     if len(coef) != X.shape[1] or (path is not None and path.chosen and path.kind != "l2"):
@@ -93,7 +94,7 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     # Residuals r, and the variance of a target up to a factor, which is the weight of a row in Fisher's information.
     r, w = y - z, np.ones(1)
     if isinstance(loss, LogLoss):
-        mean = 1 / (1 + np.exp(-z))
+        mean = expit(z)
         r, w = y - mean, mean * (1 - mean)
     elif isinstance(loss, (Poisson, Gamma)):
         mean = np.exp(z)
@@ -108,7 +109,8 @@ def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     ridge = rows * (path.chosen if path is not None else 0.0) / (2 if isinstance(loss, Squared) else 1)
     left_over = float(r.sum())
     gradient = (r @ X - left_over * centre) / scale - ridge * coef * np.where(scale < np.inf, scale, 0)
-    if max(np.abs(gradient).max(), abs(left_over)) > FINISHED * float(np.abs(r).sum()):
+    # Missing values, which no linear model takes, give no number here either.
+    if not max(np.abs(gradient).max(), abs(left_over)) <= FINISHED * float(np.abs(r).sum()):
         return None
     # A column without variance gets a curvature, so that it plays no part.
     products[np.diag_indices(len(coef))] += np.where(scale < np.inf, ridge, 1.0)

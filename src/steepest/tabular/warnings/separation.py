@@ -8,10 +8,8 @@ import numpy as np
 
 # Of the errors of always guessing the most frequent class, this part may be left. Chosen, not measured.
 ERRORS = 0.005
-# Up to so many different numbers are looked at one by one; more as ranges, one for each class.
-FEW_VALUES = 20
-# Measurements that tell a few rows apart are no surprise: petals tell 50 setosas from 100 other irises. Ranges count
-# only if a guess is wrong in at least so many rows.
+# Measurements that tell a few rows apart are no surprise: petals tell 50 setosas from 100 other irises. If a column has
+# more numbers than there are classes, and one besides, it counts only if a guess is wrong in at least so many rows.
 LEAST_ERRORS = 100
 
 
@@ -47,7 +45,7 @@ def separates(x: np.ndarray, y: np.ndarray, chance: float, texts: bool) -> tuple
     if not guess:
         return None
     values, codes = np.unique(x, return_inverse=True)
-    by_value = texts or len(values) <= FEW_VALUES
+    by_value = texts or len(values) <= len(counts) + 1
     # The logarithm of how many ways there are to give the classes to the rows, and of those that a rule with so many
     # values, or limits between ranges, can describe.
     ways = float(-(counts * np.log(counts / rows)).sum())
