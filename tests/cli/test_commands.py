@@ -202,6 +202,22 @@ class TestFit:
         np.testing.assert_array_equal([float(row["predicted"]) for row in rows], fitted.predict("t.csv"))
         np.testing.assert_allclose([float(row["predicted"]) for row in rows[:7]], known.predict(X), atol=0.2)
 
+    def test_the_logarithm_of_a_target_and_the_last_rows(self, run, refused):
+        lines = [f"{1990 + k},{50 * 1.1**k:.3f}" for k in range(20)]
+        Path("growth.csv").write_text("\n".join(["year,value", *lines]))
+        message = refused("fit", "growth.csv", "--target", "value", "--out", "kept", "--split", "yaer")
+        assert message == "steepest: split='yaer' is no column: did you mean 'year'?\n"
+        options = ("--target", "value", "--out", "kept", "--split", "year", "--log-target")
+        code, out, _ = run("fit", "growth.csv", *options)
+        assert code == 0
+        assert "4 rows held out (those with year from 2006 on), 16 to learn from" in out
+        assert "value: fitted as its logarithm" in out
+        # In units of the target, which grows by exactly a tenth.
+        Path("new.csv").write_text("year\n2010\n")
+        run("predict", "kept", "new.csv", "--out", "told.csv")
+        (row,) = csv.DictReader(Path("told.csv").read_text().splitlines())
+        assert float(row["predicted"]) == pytest.approx(50 * 1.1**20, rel=1e-4)
+
     def test_predictions_go_to_the_screen(self, run):
         run("fit", "t.csv", "--target", "height", "--out", "kept")
         command = [sys.executable, "-c", "from steepest.cli import main; main()", "predict", "kept", "t.csv"]

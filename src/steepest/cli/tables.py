@@ -38,7 +38,9 @@ class Options(TypedDict):
     features: list[str] | None
     missing: Missing | None
     task: Task | None
+    log_target: bool
     held_out: float
+    split: str
     max_categories: int
     decimal: str | None
     thousands: str | None
@@ -106,6 +108,18 @@ _sheet = click.option("--sheet", metavar="NAME", help="The sheet of a workbook; 
 @click.option("--task", help="regression or classification; the target decides by default.")
 @click.option(
     "--held-out", type=float, default=0.2, show_default=True, help="The share of rows held out for the score."
+)
+@click.option(
+    "--split",
+    metavar="random|time|COLUMN",
+    default="random",
+    show_default=True,
+    help="Which rows are held out: random ones, the last by the dates, or by a column: its last rows, or some groups.",
+)
+@click.option(
+    "--log-target",
+    is_flag=True,
+    help="Fit the logarithm of the target, which must be above 0; predictions are in its own units.",
 )
 @click.option(
     "--max-categories",

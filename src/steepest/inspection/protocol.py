@@ -420,6 +420,13 @@ class TableFitLike(FitLike, Protocol):
         """The labels of a classification; None for a regression."""
 
 
+class LogTargetLike(Protocol):
+    """The way back from the logarithms of a target, which were fitted."""
+
+    def back(self, outputs: np.ndarray) -> np.ndarray:
+        """Return predictions in the units of the target."""
+
+
 class HeldOutLike(Protocol):
     """The rows that were held out of the fit to a table."""
 
@@ -622,6 +629,41 @@ class BasinsLike(Protocol):
     @property
     def title(self) -> str:
         """The text above a picture."""
+
+
+def log_target_of(run: object) -> LogTargetLike | None:
+    """Return the way back from the logarithms that the fit of a table predicts; None if it predicts none.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    LogTargetLike or None
+        The way back.
+    """
+    found: LogTargetLike | None = getattr(run, "log_target", None)
+    return found
+
+
+def fitted_target(run: object) -> str:
+    """Return what the fit of a table was fitted to, in words: its target or the logarithm of that.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    str
+        The words; "" if the run is not the fit of a table.
+    """
+    if not isinstance(run, TableFitLike):
+        return ""
+    return run.target if log_target_of(run) is None else f"log of {run.target}"
 
 
 def has_members(run: RunLike) -> bool:

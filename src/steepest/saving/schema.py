@@ -136,7 +136,7 @@ class TreeRecord(FitRecord):
 
 
 class TableRecord(FitRecord):
-    """A fit of a table."""
+    """A fit of a table. Only one of the logarithm of its target has `log_target`."""
 
     encoding: dict[str, Json]
     target: str
@@ -145,6 +145,7 @@ class TableRecord(FitRecord):
     score: dict[str, Json] | None
     notes: list[str]
     warnings: NotRequired[list[dict[str, Json]]]
+    log_target: NotRequired[dict[str, Json]]
 
 
 def checked(record: Mapping[str, Json], kind: type[T]) -> T:

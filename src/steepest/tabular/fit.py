@@ -22,13 +22,15 @@ from steepest.fitting.strength.choose import too_many
 from steepest.models import Linear, Network, Tree, losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
-from steepest.printable import quoted
+from steepest.printable import printable, quoted
 from steepest.tabular.encoding import Missing
 from steepest.tabular.method import Method, chosen, described, has_coefficients, parameter_names
 from steepest.tabular.one_vs_rest import fit_one_vs_rest, needs_one_vs_rest
+from steepest.tabular.parts.split import check_split
 from steepest.tabular.prepare import check_numbers, prepare
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.result import TableFit, held_out_of
+from steepest.tabular.scale.log_target import LogTarget, check_log_target
 from steepest.tabular.score import score_of
 from steepest.tabular.target import Task
 from steepest.tabular.warnings.find import warnings_of
@@ -56,7 +58,9 @@ def fit_table(
     encoding: str | None = None,
     sheet: str | None = None,
     task: Task | None = None,
+    log_target: bool = False,
     held_out: float = 0.2,
+    split: str = "random",
     model: str | Network | Tree = "linear",
     loss: str | Loss | None = None,
     kernel: str = "linear",
@@ -125,9 +129,19 @@ def fit_table(
         The sheet of a workbook; by default the first with a table.
     task : {"regression", "classification"}, optional
         The task, instead of the one that the target suggests; whole numbers can be classes, too.
+    log_target : bool
+        Whether the logarithm of the target is fitted, for targets above 0 whose effects are relative: a coefficient c
+        then multiplies the target by exp(c) for each unit more. `bounds` and `fixed` are on that scale. The score and
+        predictions have the target's units: means by Duan's smearing estimate, or, after the absolute and the quantile
+        loss, medians and quantiles.
     held_out : float
-        The fraction of rows to hold out of the fit, for the score. They are drawn at random, the same fraction of each
-        class; 0 for none.
+        The fraction of rows to hold out of the fit, for the score; 0 for none.
+    split : {"random", "time"} or str
+        Which rows are held out. By default they are drawn at random, the same fraction of each class. "time" holds out
+        the last rows by the only column of dates, as a fit that predicts the future needs. The name of a column of
+        dates or numbers holds out the last rows by that column, and keeps rows with the same value together. That of a
+        column of texts, or of true and false, holds out all rows of some of its groups, drawn at random; the column is
+        then no feature, unless `features` names it.
     model : {"linear", "svm", "network", "tree"}, Network or Tree
         A linear model, a support vector machine, a neural network, or a decision tree; ``models.Network(hidden=(32,))``
         for other layers than the default, and ``models.Tree(depth=3)`` for a depth of its own. With the
@@ -200,13 +214,15 @@ def fit_table(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)
+    check_log_target(log_target, method.loss, asked)
+    check_split(split, float(held_out), target)
     random, marks = generator(rng), Marks.read(decimal, thousands, na, day_first, kinds)
     ready = prepare(
         table, target, asked, float(held_out), random,
         features=features, drop=drop, missing=method.missing(missing), max_categories=max_categories,
-        max_bytes=max_bytes, marks=marks, text_encoding=encoding, sheet=sheet,
+        max_bytes=max_bytes, marks=marks, text_encoding=encoding, sheet=sheet, split=split, log_target=log_target,
     )  # fmt: skip
-    rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
+    rows, classes, names = (ready.logged() if log_target else ready).training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)
     by_hand = direction is not None or not (isinstance(step, str) and step == "auto")
     check_penalty(penalty)
@@ -244,7 +260,9 @@ def fit_table(
         fitted.trace.names = parameter_names(features_of_model, classes)
         if fitted.view is not None:
             fitted.view = replace(fitted.view, names=tuple(fitted.trace.names))
-    unseen = held_out_of(fitted, ready.held_out)
+    scale = LogTarget.of(fitted, cost) if log_target else None
+    unseen = held_out_of(fitted, ready.held_out, scale)
+    measured = scale.measured_by(cost) if scale else cost
     # The fit finds out how many members the rows bear, and which depth a tree needs.
     model = fitted.model if isinstance(fitted.model, (Network, Tree)) else resolved
     return TableFit(
@@ -253,11 +271,16 @@ def fit_table(
         target=target,
         classes=classes,
         loss=cost,
-        score=None if unseen is None else score_of(unseen, rows.y, cost, classes, fitted.success),
-        notes=[*ready.notes, f"fitted: {described(model, cost, chosen(fitted, penalty))}{reason}"],
+        score=None if unseen is None else score_of(unseen, ready.training.y, measured, classes, fitted.success),
+        notes=[
+            *ready.notes,
+            f"fitted: {described(model, cost, chosen(fitted, penalty))}{reason}",
+            *([printable(scale.note(target, cost))] if scale else []),
+        ],
         learnt=ready.learnt,
         held_out=unseen,
         # Column by column, as all at once would copy the rows.
         spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
-        warnings=warnings_of(FittedTable(ready, target, cost, fitted, asked)),
+        warnings=warnings_of(FittedTable(ready, target, cost, fitted, asked, scale)),
+        log_target=scale,
     )

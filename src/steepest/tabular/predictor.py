@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Literal, overload
 
 import numpy as np
@@ -22,6 +22,7 @@ from steepest.tabular.one_vs_rest import outputs_of
 from steepest.tabular.reading.arrow import Label
 from steepest.tabular.reading.csv_files import write_csv
 from steepest.tabular.reading.files import read_table
+from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.score import HeldOut, predicted_classes, predicts_probabilities
 from steepest.types import Table
 
@@ -42,12 +43,15 @@ class TablePredictor(HoldsFit):
         The labels of a classification; None for a regression.
     loss : Loss
         The loss that was minimised.
+    log_target : LogTarget or None
+        The way back from predicted logarithms to the target; None if the target was fitted as it is.
     """
 
     encoding: Encoding
     target: str
     classes: tuple[Label, ...] | None
     loss: Loss
+    log_target: LogTarget | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.fit, TreeFit):
@@ -129,7 +133,9 @@ class TablePredictor(HoldsFit):
             A table with the columns that the fit uses, in any order; other columns are ignored. A dict of single values
             or a Series is one row, and a list has several such rows.
         interval, level : optional
-            As for `Fit.predict`. For two classes the interval is that of the probability of the second.
+            As for `Fit.predict`. For two classes the interval is that of the probability of the second. With
+            ``log_target=True`` it is that of the target: its ends are exponentials, and the interval of the mean has
+            the error of the smearing factor, too.
         encoding, sheet : str, optional
             The encoding of a CSV and the sheet of a workbook, as for `fit_table`.
 
@@ -157,6 +163,8 @@ class TablePredictor(HoldsFit):
             encoded = self.encoding.transform(read)
             _warn([*encoded.strays, *encoded.unseen])
             found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
+            if self.log_target is not None:
+                found = self.log_target.interval(found, self.fit, self.loss)
             ends = np.full((read.num_rows, 3), np.nan)
             ends[encoded.kept] = np.asarray(found)
             return replace(found, prediction=ends[:, 0], low=ends[:, 1], high=ends[:, 2])
@@ -193,7 +201,7 @@ class TablePredictor(HoldsFit):
         spelling = self.encoding.spelling
         read, notes = read_table(table, max_bytes, texts=spelling, encoding=encoding, sheet=sheet)
         encoded = self.encoding.transform(read)
-        found = outputs_of(self.fit, encoded.X)
+        found = in_units(outputs_of(self.fit, encoded.X), self.log_target)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
         outputs[encoded.kept] = found
         return (
@@ -251,6 +259,24 @@ class TablePredictor(HoldsFit):
 
     def _labels_at(self, indices: np.ndarray) -> np.ndarray:
         return np.array(self.classes, dtype=object)[indices]
+
+
+def in_units(outputs: np.ndarray, scale: LogTarget | None) -> np.ndarray:
+    """Return outputs of a model in the units of the target.
+
+    Parameters
+    ----------
+    outputs : array
+        The outputs.
+    scale : LogTarget or None
+        The way back from logarithms, if the model predicts those.
+
+    Returns
+    -------
+    array
+        The outputs, mapped back from logarithms.
+    """
+    return outputs if scale is None else scale.back(outputs)
 
 
 def _warn(doubts: Sequence[str]) -> None:

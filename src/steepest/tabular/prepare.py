@@ -12,11 +12,13 @@ from steepest.printable import printable, quoted
 from steepest.tabular.categories.answers import Answers
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
+from steepest.tabular.parts.split import RANDOM, Parts, parts_of
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
 from steepest.tabular.reading.excel_files import WITHOUT_VALUE
 from steepest.tabular.reading.files import read_table
 from steepest.tabular.reading.written.learn import learn_spelling
 from steepest.tabular.reading.written.marks import Marks
+from steepest.tabular.scale.log_target import logarithms
 from steepest.tabular.target import Task, learn_target
 from steepest.types import Table
 
@@ -60,6 +62,8 @@ class Prepared:
         Sentences on what was read, held out, filled in and dropped.
     size : int
         The number of rows of the table.
+    parts : Parts or None
+        How the rows were divided; None if they are those of an earlier fit.
     """
 
     training: TableRows
@@ -68,6 +72,7 @@ class Prepared:
     encoding: Encoding
     notes: list[str]
     size: int
+    parts: Parts | None = None
 
     @property
     def learnt(self) -> np.ndarray:
@@ -75,6 +80,11 @@ class Prepared:
         learnt = np.zeros(self.size, bool)
         learnt[self.training.numbers] = True
         return learnt
+
+    def logged(self) -> Prepared:
+        """Return the same with the logarithm of the target."""
+        training, held_out = (replace(rows, y=np.log(rows.y)) for rows in (self.training, self.held_out))
+        return replace(self, training=training, held_out=held_out)
 
 
 def prepare(
@@ -92,6 +102,8 @@ def prepare(
     marks: Marks | None = None,
     text_encoding: str | None = None,
     sheet: str | None = None,
+    split: str = RANDOM,
+    log_target: bool = False,
 ) -> Prepared:
     """Read a table, hold out rows, and learn from the others how the columns become numbers.
 
@@ -115,11 +127,15 @@ def prepare(
         What the user says of how the table is written.
     text_encoding, sheet : str, optional
         The encoding of a CSV and the sheet of a workbook, as for `read_table`.
+    split : str
+        Which rows are held out, as for `fit_table`.
+    log_target : bool
+        Whether the target is fitted as its logarithm, so that encoders learn from that.
 
     Returns
     -------
     Prepared
-        The rows as numbers.
+        The rows as numbers, with the target in its own units.
 
     Raises
     ------
@@ -140,11 +156,18 @@ def prepare(
     numbers = np.flatnonzero(answer.kept)
     if len(numbers) < size:
         read = read.filter(arrow().array(answer.kept))
-    training = split(answer.y, held_out, len(answer.classes or ()), random)
-    answers = Answers.of(target, answer.y, answer.classes, training)
+    learnt = logarithms(target, answer.y, numbers, answer.classes) if log_target else answer.y
+    parts = parts_of(split, held_out, read, spelling, target, answer.y, answer.classes, random)
+    training = parts.training
+    answers = Answers.of(target, learnt, answer.classes, training)
+    # A group that is held out as a whole is unseen, so what names the groups can't be learned from.
+    unused: list[str] = []
+    if parts.grouped_by and features is None and not isinstance(drop, str):
+        unused = [name for name in [parts.grouped_by] if name not in (drop := list(drop))]
+        drop = [*drop, *unused]
     encoding = learn_encoding(
-        read, target, rows=training, features=features, drop=drop, missing=missing, max_categories=max_categories,
-        answers=answers, spelling=spelling,
+        read, target, rows=training, features=features, drop=drop, missing=missing,
+        max_categories=max_categories, answers=answers, spelling=spelling,
     )  # fmt: skip
     if answer.written is not None:
         encoding = replace(encoding, written=(*encoding.written, answer.written))
@@ -166,10 +189,11 @@ def prepare(
         notes.append(f"{target}: no row is left to learn {absent} from, so it is left out")
         classes = tuple(classes[int(k)] for k in present)
     if not training.all():
-        notes.append(f"{counted(int((~training).sum()), 'row')} held out, {training.sum():,} to learn from")
+        notes.append(parts.note(int((~training).sum()), int(training.sum())))
+    notes += [f"{name}: no feature, as its groups are held out as a whole" for name in unused]
     # Only held-out rows can have texts that the training rows lack.
     notes += [*encoding.notes, *(f"held out, {note}" for note in encoded.unseen)]
-    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size)
+    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size, parts)
 
 
 def prepare_again(
@@ -179,6 +203,7 @@ def prepare_again(
     encoding: Encoding,
     learnt: np.ndarray,
     *,
+    log_target: bool = False,
     text_encoding: str | None = None,
     sheet: str | None = None,
 ) -> Prepared:
@@ -196,13 +221,15 @@ def prepare_again(
         How the columns become numbers.
     learnt : array of bool
         A mask of the rows of the table: True for training rows.
+    log_target : bool
+        Whether the target is fitted as its logarithm.
     text_encoding, sheet : str, optional
         As for `prepare`.
 
     Returns
     -------
     Prepared
-        The rows as numbers.
+        The rows as numbers, with the target in its own units.
 
     Raises
     ------
@@ -218,7 +245,8 @@ def prepare_again(
     if classes is not None:
         codes = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]
         y = np.array(codes, dtype=float)[y.astype(int)]
-    answers = Answers.of(target, y, classes, learnt[answer.kept])
+    logs = logarithms(target, y, numbers, classes) if log_target else y
+    answers = Answers.of(target, logs, classes, learnt[answer.kept])
     encoded = encoding.transform(read.filter(arrow().array(answer.kept)), answers=answers)
     rows = TableRows(encoded.X, y[encoded.kept], numbers[encoded.kept])
     if classes is not None:
@@ -228,31 +256,6 @@ def prepare_again(
         what = f"{counted(lost, 'row')} of the fit not in this table, or otherwise labelled"
         raise TableError(f"{what}: give the table of the fit")
     return Prepared(rows[training], rows[~training], classes, encoding, notes, read.num_rows)
-
-
-def split(y: np.ndarray, fraction: float, classes: int, random: np.random.Generator) -> np.ndarray:
-    """Draw the held-out rows at random: the same fraction of each class, but never all rows of a class.
-
-    Parameters
-    ----------
-    y : array of shape (rows,)
-        Numbers, or the index of each row's class.
-    fraction : float
-        The fraction of rows to hold out.
-    classes : int
-        How many classes there are; 0 for numbers.
-    random : numpy.random.Generator
-        The generator that draws the rows.
-
-    Returns
-    -------
-    array of bool of shape (rows,)
-        True for training rows, False for held-out rows.
-    """
-    training = np.ones(len(y), dtype=bool)
-    for rows in [np.flatnonzero(y == k) for k in range(classes)] or [np.arange(len(y))]:
-        training[random.permutation(rows)[: min(round(fraction * len(rows)), len(rows) - 1)]] = False
-    return training
 
 
 def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:

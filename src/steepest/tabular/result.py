@@ -27,10 +27,11 @@ from steepest.tabular.encoding import Encoding
 from steepest.tabular.importance import check_importance, effects_of, shuffled_importance
 from steepest.tabular.method import has_coefficients
 from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
-from steepest.tabular.predictor import TablePredictor
+from steepest.tabular.predictor import TablePredictor, in_units
 from steepest.tabular.prepare import TableRows, prepare_again
 from steepest.tabular.printing.coefficients import coefficient_lines, effect_in_words
 from steepest.tabular.printing.warned import warning_lines
+from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.trace import dumps
 from steepest.types import Callback, Json, Seed, Table
@@ -119,19 +120,27 @@ class TableFit(TablePredictor):
             if self.data is None:
                 raise RuntimeError("the table of a fit is not saved with it: give it again, fit.more(table, …)")
             fitted, held_out = self.fit.more(**how), self.held_out
+            scale = LogTarget.of(fitted, self.loss) if self.log_target else None
             if held_out is not None:
-                held_out = replace(held_out, predicted=outputs_of(fitted, held_out.X))
+                held_out = replace(held_out, predicted=in_units(outputs_of(fitted, held_out.X), scale))
         else:
+            log_target = self.log_target is not None
             ready = prepare_again(
-                table, self.target, self.classes, self.encoding, self.learnt, text_encoding=encoding, sheet=sheet
-            )
-            fitted = self.fit.more(ready.training.X, ready.training.y, **how)
-            held_out = held_out_of(fitted, ready.held_out)
+                table, self.target, self.classes, self.encoding, self.learnt, log_target=log_target,
+                text_encoding=encoding, sheet=sheet,
+            )  # fmt: skip
+            rows = (ready.logged() if log_target else ready).training
+            fitted = self.fit.more(rows.X, rows.y, **how)
+            scale = LogTarget.of(fitted, self.loss) if log_target else None
+            held_out = held_out_of(fitted, ready.held_out, scale)
         fitted.columns, fitted.trace.names = self.fit.columns, self.fit.trace.names
         score = None
         if held_out is not None and fitted.data is not None:
-            score = score_of(held_out, fitted.data[1], self.loss, self.classes, fitted.success)
-        return replace(self, fit=fitted, score=score, held_out=held_out)
+            y, measured = fitted.data[1], self.loss
+            if scale is not None:
+                y, measured = np.exp(y), scale.measured_by(measured)
+            score = score_of(held_out, y, measured, self.classes, fitted.success)
+        return replace(self, fit=fitted, score=score, held_out=held_out, log_target=scale)
 
     def bootstrap(
         self, resamples: int = 1000, kind: str = "rows", *, rng: Seed = None, progress: bool | None = None
@@ -245,7 +254,10 @@ class TableFit(TablePredictor):
                 raise RuntimeError("this folder holds no effects, as an earlier version wrote it: fit the table again")
             pairs = zip(groups, effects.tolist(), strict=True)
             return dict(sorted(pairs, key=lambda pair: -pair[1]))
-        rows = (self.held_out.X, self.held_out.truth) if self.held_out is not None else self.data
+        rows = self.data
+        if self.held_out is not None:
+            truth = self.held_out.truth
+            rows = self.held_out.X, truth if self.log_target is None else np.log(truth)
         if rows is None:
             raise RuntimeError(
                 "the rows of a table are not saved with its fit, so no column can be shuffled: fit the table again"
@@ -294,10 +306,13 @@ class TableFit(TablePredictor):
                 flat = uncertainty.flat_errors
                 errors = np.column_stack([flat[:-outputs].reshape(outputs, -1), flat[-outputs:]])
             labels = (self.classes or ()) if outputs > 1 else ()
-            names, lines, with_errors = coefficient_lines(self.encoding.names, labels, estimates, errors, self.spread)
+            relative = self.log_target is not None
+            names, lines, with_errors = coefficient_lines(
+                self.encoding.names, labels, estimates, errors, self.spread, relative
+            )
             if self.spread is not None:
                 names.append("effect")
-                lines.append(printable(effect_in_words(self.loss.name, self.target, self.classes)))
+                lines.append(printable(effect_in_words(self.loss.name, self.target, self.classes, relative)))
             return names, lines, with_errors
 
         return described_fit(self.fit, self.fit._named, table)
@@ -330,6 +345,7 @@ class TableFit(TablePredictor):
             "score": self.score and asdict(self.score),
             "notes": self.notes,
             "warnings": [asdict(each) for each in self.warnings],
+            **({} if self.log_target is None else {"log_target": asdict(self.log_target)}),
         }
 
     @classmethod
@@ -352,6 +368,7 @@ class TableFit(TablePredictor):
         record = dict(record)
         # Folders of earlier versions lack them.
         warnings = [checked(each, Finding) for each in record.pop("warnings", [])]
+        scale = record.pop("log_target", None)
         own = {name: record.pop(name) for name in ("encoding", "target", "classes", "loss", "score", "notes")}
         if record["model"] is None:
             raise ValueError("the fit of a table has a model, and this one has none")
@@ -377,6 +394,7 @@ class TableFit(TablePredictor):
             # Folders of earlier versions lack these.
             spread=arrays.get("spread"),
             effects=arrays.get("effects"),
+            log_target=scale and checked(scale, LogTarget),
         )
 
 
@@ -391,7 +409,7 @@ def _classes_of(fit: Fit) -> int:
     return len(coef) if coef.ndim > 1 else 2
 
 
-def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:
+def held_out_of(fit: Fit, rows: TableRows, scale: LogTarget | None = None) -> HeldOut | None:
     """Return held-out rows with the outputs of a fit; None if there are no rows.
 
     Parameters
@@ -399,7 +417,9 @@ def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:
     fit : Fit
         The fit.
     rows : TableRows
-        The rows.
+        The rows, with the target in its own units.
+    scale : LogTarget, optional
+        The way back to them, if the target was fitted as its logarithm.
 
     Returns
     -------
@@ -408,4 +428,4 @@ def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:
     """
     if not len(rows.y):
         return None
-    return HeldOut(rows.numbers, rows.y, outputs_of(fit, rows.X), rows.X)
+    return HeldOut(rows.numbers, rows.y, in_units(outputs_of(fit, rows.X), scale), rows.X)

@@ -13,7 +13,7 @@ from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.band import Band, band_of
 from steepest.inspection.plots.fitted.predictions import meant, point_of, predictions_of, r2_of, translation_of
-from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, has_members
+from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, fitted_target, has_members
 from steepest.inspection.window import NotAtHandError
 from steepest.types import Array, Function, PyTree, Rows
 
@@ -344,5 +344,5 @@ def _names_of(fit: FitLike) -> tuple[str, str]:
     columns = getattr(X, "columns", None)
     columns = fit.columns if columns is None else columns
     column = getattr(X, "name", None) or next(iter(columns if columns is not None else []), "x")
-    target = fit.target if isinstance(fit, TableFitLike) else ""
+    target = fitted_target(fit)
     return str(column), str(getattr(y, "name", None) or target or "y")

@@ -24,6 +24,7 @@ def coefficient_lines(
     estimates: np.ndarray,
     errors: np.ndarray | None,
     spread: np.ndarray | None,
+    relative: bool = False,
 ) -> tuple[list[str], list[str], bool]:
     """Return the coefficients as text, sorted by the effect of one standard deviation of their column.
 
@@ -39,6 +40,8 @@ def coefficient_lines(
         Their standard errors, NaN where there is none.
     spread : array of shape (columns,) or None
         The standard deviation of each column; None if it is not known, and then the columns keep their order.
+    relative : bool
+        Whether the output is a logarithm, so that the effect of a column is a growth by some percent.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def coefficient_lines(
     if not labels:
         rows = [["coefficient", *["", "error"] * (errors is not None), *["effect"] * (spread is not None)]]
         for k in shown:
-            last = [] if spread is None else [f"{effects[0, k]:.3g}" if k < len(names) else ""]
+            last = [] if spread is None else [_effect(effects[0, k], relative) if k < len(names) else ""]
             rows.append([*_cells(estimates[0, k], None if errors is None else errors[0, k]), *last])
         lines, with_errors = aligned(rows), errors is not None
     else:
@@ -78,6 +81,10 @@ def coefficient_lines(
         first.insert(-1, "…")
         lines.insert(-1, f"and {left:,} more{why}, in coefficients")
     return first, lines, with_errors
+
+
+def _effect(effect: float, relative: bool) -> str:
+    return f"{100 * np.expm1(effect):+.3g} %" if relative else f"{effect:.3g}"
 
 
 def _side_by_side(
@@ -111,7 +118,9 @@ def _cells(value: float, error: float | None) -> list[str]:
     return [shown, "", ""] if np.isnan(error) else [shown, "±", spread]
 
 
-def effect_in_words(loss_name: str, target: str, classes: Sequence[object] | None) -> str:
+def effect_in_words(
+    loss_name: str, target: str, classes: Sequence[object] | None, relative: bool = False
+) -> str:  # fmt: skip
     """Return what the effect of a column is.
 
     Parameters
@@ -122,6 +131,8 @@ def effect_in_words(loss_name: str, target: str, classes: Sequence[object] | Non
         The column that is predicted.
     classes : sequence or None
         The labels of a classification.
+    relative : bool
+        Whether the logarithm of the column is predicted.
 
     Returns
     -------
@@ -135,4 +146,7 @@ def effect_in_words(loss_name: str, target: str, classes: Sequence[object] | Non
     >>> effect_in_words("log loss", "ill", ("no", "yes"))
     'of a standard deviation of the column on the log odds of yes'
     """
-    return f"of a standard deviation of the column on {effect_on(loss_name, target, classes)}"
+    what = effect_on(loss_name, target, classes)
+    if relative:
+        what += f"; one unit more multiplies {target} by exp(coefficient)"
+    return f"of a standard deviation of the column on {what}"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from steepest.finding import Finding
 from steepest.tabular.warnings.answer import few_numbers, rare_class
 from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
+from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
+from steepest.tabular.warnings.distribution.skewed import skewed_target
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import giveaways
 from steepest.tabular.warnings.influence import rows_that_own_the_fit
@@ -35,10 +37,13 @@ def warnings_of(fitted: FittedTable) -> list[Finding]:
 FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     giveaways,
     adds_up_to_target,
+    dependent_rows,
+    differing_parts,
     few_numbers,
     more_columns_than_rows,
     rows_that_own_the_fit,
     collinear_columns,
+    skewed_target,
     rare_class,
     nearly_constant,
     levels_seen_once,

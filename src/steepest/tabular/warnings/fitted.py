@@ -11,6 +11,7 @@ from steepest.fitting.result import Fit
 from steepest.models.losses import Loss
 from steepest.tabular.encoders import Encoder
 from steepest.tabular.prepare import Prepared
+from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.target import Task
 from steepest.tabular.warnings.moments import Moments
 
@@ -34,6 +35,8 @@ class FittedTable:
         The fit to the training rows.
     asked : {"regression", "classification"} or None
         The task, if the user's options say it.
+    log_target : LogTarget or None
+        The way back to the target, if it was fitted as its logarithm.
     """
 
     ready: Prepared
@@ -41,6 +44,7 @@ class FittedTable:
     loss: Loss
     fit: Fit
     asked: Task | None = None
+    log_target: LogTarget | None = None
 
     @property
     def matrix(self) -> np.ndarray:
@@ -51,6 +55,11 @@ class FittedTable:
     def y(self) -> np.ndarray:
         """The target of the training rows: numbers, or the index of each row's class."""
         return self.ready.training.y
+
+    @property
+    def as_fitted(self) -> np.ndarray:
+        """The same as it was fitted: the logarithm, if that was asked for."""
+        return self.y if self.log_target is None else np.log(self.y)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def rows_that_own_the_fit(fitted: FittedTable) -> Iterator[Finding]:
 
 def _distances(fitted: FittedTable) -> tuple[np.ndarray, np.ndarray] | None:
     """Return Cook's distance and the leverage of each training row; None if they are not known."""
-    X, y, moments, loss = fitted.matrix, fitted.y, fitted.moments, fitted.loss
+    X, y, moments, loss = fitted.matrix, fitted.as_fitted, fitted.moments, fitted.loss
     path = fitted.fit.path
     if not isinstance(loss, (Squared, LogLoss, Poisson, Gamma)):
         return None

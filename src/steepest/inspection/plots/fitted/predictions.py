@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import Model, PredictorLike, TablePredictorLike
+from steepest.inspection.protocol import Model, PredictorLike, TablePredictorLike, log_target_of
 from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable, quoted
 from steepest.types import Array, Function, Rows
@@ -283,8 +283,12 @@ def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Pred
     inner, held = fit.fit, fit.held_out
     parts = []
     if inner.data is not None and isinstance(inner, PredictorLike):
-        features, truth = inner.data
-        parts.append((np.asarray(truth, dtype=float), _outputs_of(inner, features, fit.loss), False))
+        truth, outputs = np.asarray(inner.data[1], dtype=float), _outputs_of(inner, inner.data[0], fit.loss)
+        if (log_target := log_target_of(fit)) is not None:
+            # Such a fit has the logarithm of its target.
+            with np.errstate(over="ignore"):
+                truth, outputs = np.exp(truth), log_target.back(outputs)
+        parts.append((truth, outputs, False))
     if held is not None:
         parts.append((held.truth, held.predicted, True))
     if not parts:

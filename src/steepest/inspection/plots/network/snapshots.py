@@ -12,7 +12,7 @@ from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.line import classes_of
 from steepest.inspection.plots.plane import as_columns, drawn_rows, grid_over
-from steepest.inspection.protocol import NetworkFitLike, TableFitLike
+from steepest.inspection.protocol import NetworkFitLike, TableFitLike, fitted_target
 from steepest.inspection.window import HUGE, levels_of
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.types import Function
@@ -278,6 +278,6 @@ def _names_of(run: NetworkFitLike, columns: int) -> list[str]:
     known = run.columns if known is None else known
     names = [str(name) for name in (known if known is not None else ("x",) if columns == 1 else ("x1", "x2"))]
     if columns == 1:
-        target = run.target if isinstance(run, TableFitLike) else ""
+        target = fitted_target(run)
         names.append(str(getattr(y, "name", None) or target or "y"))
     return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.inspection.protocol import RunLike, TableFitLike, TreeFitLike, tree_of
+from steepest.inspection.protocol import RunLike, TableFitLike, TreeFitLike, fitted_target, tree_of
 
 
 def tree_fit(run: RunLike) -> TreeFitLike:
@@ -66,5 +66,5 @@ def target_of(run: RunLike) -> str:
         The name.
     """
     data = tree_fit(run).data
-    named = run.target if isinstance(run, TableFitLike) else ""
+    named = fitted_target(run)
     return str(getattr(data[1] if data else None, "name", None) or named or "y")

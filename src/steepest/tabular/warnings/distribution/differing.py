@@ -1,0 +1,197 @@
+"""Held-out rows that differ from those to learn from, or that do not differ although new rows will."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.finding import Finding
+from steepest.tabular.encoders import Moment
+from steepest.tabular.one_vs_rest import outputs_of
+from steepest.tabular.reading.arrow import counted
+from steepest.tabular.score import predicts_probabilities
+from steepest.tabular.warnings.fitted import FittedTable
+
+# A correlation of neighbouring residuals that matters, and how many of its standard errors, 1/√n, are no chance.
+CORRELATION, ERRORS = 0.2, 4.0
+# Fewer rows tell nothing of neighbours. Chosen, not measured.
+FEWEST_ROWS = 30
+# A rank correlation with the order above which the table is sorted by its target.
+SORTED = 0.8
+# Classes that change from row to row less often than this part of what chance makes are sorted, within groups too.
+FEW_CHANGES = 0.1
+# How far the share of steps up may be from a half in an order that the target does not make, within groups either.
+STRETCHES = 0.2
+# The degree of the polynomial in the place of a row that takes out a misfit which follows a sorted column.
+SMOOTH = 5
+# A difference of the parts that matters, in standard deviations, and the chance for any column below which it is none.
+SHIFT, CHANCE = 0.5, 1e-4
+# The most columns that a warning names.
+MOST_NAMED = 3
+
+
+def dependent_rows(fitted: FittedTable) -> Iterator[Finding]:
+    """Yield a warning if rows held out at random have neighbours, in time or in the table, that tell their residuals.
+
+    Neighbours in the table may be alike because it is sorted by a column that the model misfits. That misfit is smooth
+    in the place of a row, so a polynomial takes it out first. A table that is sorted by its target has such neighbours
+    by design, and nothing is said of it.
+
+    Parameters
+    ----------
+    fitted : FittedTable
+        The table and the fit.
+
+    Yields
+    ------
+    Finding
+        The warning.
+    """
+    ready, parts = fitted.ready, fitted.ready.parts
+    if parts is None or parts.ordered_by or parts.grouped_by or parts.training.all():
+        return
+    rows = ready.training
+    if len(rows.y) < FEWEST_ROWS:
+        return
+    residuals = _residuals(fitted)
+    if residuals is None or not np.isfinite(residuals).all():
+        return
+    for part, columns in fitted.parts:
+        if isinstance(part, Moment) and part.family in ("date", "instant"):
+            order = np.argsort(rows.X[:, columns.start], kind="stable")
+            if found := _correlated(residuals[order]):
+                yield _warning(
+                    found, f"in the order of {part.column}",
+                    "If the fit is to predict later rows, hold out the last ones: "
+                    f"split={part.column!r} (--split {shlex.quote(part.column)}).",
+                )  # fmt: skip
+                return
+    order = np.argsort(rows.numbers)
+    if _is_sorted(rows.y[order], classes=ready.classes is not None):
+        return
+    place = np.polynomial.chebyshev.chebvander(np.linspace(-1, 1, len(order)), SMOOTH)
+    rough = residuals[order] - place @ np.linalg.lstsq(place, residuals[order], rcond=None)[0]
+    if found := _correlated(rough):
+        yield _warning(
+            found, "in the order of the table",
+            "If the order is that of time or of groups, hold out by the column that tells it: split= (--split).",
+        )  # fmt: skip
+
+
+def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
+    """Yield a warning if rows held out by an order or by groups differ much from those to learn from.
+
+    Parameters
+    ----------
+    fitted : FittedTable
+        The table and the fit.
+
+    Yields
+    ------
+    Finding
+        The warning.
+    """
+    ready, parts = fitted.ready, fitted.ready.parts
+    if parts is None or not (parts.ordered_by or parts.grouped_by) or not len(ready.held_out.y):
+        return
+    names = [fitted.target]
+    learned, held_out = ([rows.y] for rows in (ready.training, ready.held_out))
+    if ready.classes is not None:
+        names = [f"{fitted.target} = {label}" for label in ready.classes]
+        learned, held_out = ([rows[0] == k for k in range(len(names))] for rows in (learned, held_out))
+    for column, (name, owner) in enumerate(zip(fitted.names, fitted.owners, strict=True)):
+        # What comes from the column that orders the rows differs by design.
+        if owner != parts.ordered_by:
+            names.append(name)
+            learned.append(ready.training.X[:, column])
+            held_out.append(ready.held_out.X[:, column])
+    shifts = {}
+    for name, some, others in zip(names, learned, held_out, strict=True):
+        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names)):
+            shifts[name] = shift
+    if not shifts:
+        return
+    largest = sorted(shifts, key=lambda name: -shifts[name][0])
+    shown = "; ".join(
+        f"the mean of {name} is {before:.4g} in the rows to learn from and {after:.4g} in those held out, "
+        f"{size:.1f} standard deviations apart"
+        for name in largest[:MOST_NAMED]
+        for size, before, after in [shifts[name]]
+    )
+    if left := len(largest) - MOST_NAMED:
+        shown += f"; and {counted(left, 'more column')}" if left > 0 else ""
+    yield Finding(
+        "warning",
+        "the held-out rows differ from those to learn from",
+        f"{shown[0].upper()}{shown[1:]}.",
+        "The score is that of such rows, and holds for new rows that differ alike. Leave out columns that drift, or "
+        "give more recent rows."
+        if parts.ordered_by
+        else "The score is that of such groups, and others may be easier or harder: give more groups if you can.",
+    )
+
+
+def _residuals(fitted: FittedTable) -> np.ndarray | None:
+    """Return the residuals of the training rows, a column for each output; None for outputs that are mere scores."""
+    rows, classes = fitted.ready.training, fitted.ready.classes
+    if classes is not None and not predicts_probabilities(fitted.loss):
+        return None
+    outputs = outputs_of(fitted.fit, rows.X)
+    if classes is not None and outputs.ndim == 2:
+        return (rows.y[:, None] == np.arange(len(classes))) - outputs
+    residuals = fitted.as_fitted - outputs
+    if classes is None:
+        # In their ranks, so that no correlation is that of a few outliers.
+        residuals = residuals.argsort().argsort() - (len(residuals) - 1) / 2
+    return residuals[:, None]
+
+
+def _correlated(residuals: np.ndarray) -> tuple[float, int] | None:
+    """Return the correlation of neighbouring residuals and their number, if it is large and no chance."""
+    total = float((residuals**2).sum())
+    found = float((residuals[1:] * residuals[:-1]).sum()) / total if total else 0.0
+    return (found, len(residuals)) if found > max(CORRELATION, ERRORS / math.sqrt(len(residuals))) else None
+
+
+def _is_sorted(y: np.ndarray, classes: bool) -> bool:
+    """Return whether targets are sorted, on the whole or in long stretches."""
+    steps = np.diff(y)
+    steps = steps[steps != 0]
+    if classes:
+        shares = np.bincount(y.astype(int)) / len(y)
+        return len(steps) < FEW_CHANGES * len(y) * (1 - float((shares**2).sum()))
+    if not steps.size:
+        return True
+    ascents = float(np.mean(steps > 0))
+    ranks, places = y.argsort().argsort(), np.arange(len(y))
+    return abs(ascents - 0.5) > STRETCHES or abs(float(np.corrcoef(ranks, places)[0, 1])) > SORTED
+
+
+def _warning(found: tuple[float, int], order: str, cure: str) -> Finding:
+    correlation, rows = found
+    return Finding(
+        "warning",
+        "neighbouring rows are alike",
+        f"{order[0].upper()}{order[1:]}, the residuals of neighbours have a correlation of {correlation:.2f} in "
+        f"{rows:,} rows. Rows that are held out at random have their neighbours among those learned from, so the score "
+        "may be better than that of new rows.",
+        cure,
+    )
+
+
+def _shift(some: np.ndarray, others: np.ndarray, columns: int) -> tuple[float, float, float] | None:
+    """Return the difference of two means in standard deviations, and the means, if it is large and no chance."""
+    from scipy.stats import ks_2samp
+
+    some, others = some[~np.isnan(some)], others[~np.isnan(others)]
+    if not (some.size and others.size):
+        return None
+    spread = math.sqrt((some.var() + others.var()) / 2)
+    before, after = float(some.mean()), float(others.mean())
+    size = abs(after - before) / spread if spread else 0.0
+    if size <= SHIFT or ks_2samp(some, others).pvalue * columns >= CHANCE:
+        return None
+    return size, before, after
