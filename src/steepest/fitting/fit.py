@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
+from steepest.activity import doing
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
@@ -309,6 +310,7 @@ def fit_given(
                 return fit_given(linear, part, cost, penalty, fold_budget, start=start, rng=0, progress=False)
 
             penalty, path = automatic(penalty, of_fold, model, cost, X, rows.y, rows.weight)
+            doing("fitting")
         else:
             penalty = on_columns(penalty, column_deviations(X, rows.weight))
     assert not isinstance(penalty, str)

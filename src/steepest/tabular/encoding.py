@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.printable import quoted
 from steepest.saving.schema import checked
 from steepest.tabular.categories.answers import Answers
@@ -106,7 +107,8 @@ class Encoding:
     def categories(self) -> tuple[tuple[int, ...], ...]:
         """The columns of the matrix that are the levels of each category."""
         start, found = 0, []
-        for part in self.parts:
+        for k, part in enumerate(self.parts):
+            doing("encoding", k, len(self.parts), "columns")
             stop = start + len(part.names)
             if isinstance(part, Category):
                 found.append(tuple(range(start, stop)))
@@ -333,9 +335,11 @@ def learn_encoding(
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
 
     def learn(columns: Mapping[str, pa.ChunkedArray], keep: bool) -> list[tuple[Encoder | None, str]]:
-        return [
-            learn_encoder(name, column, training, max_categories, keep, answers) for name, column in columns.items()
-        ]
+        found = []
+        for k, (name, column) in enumerate(columns.items()):
+            doing("learning the encoding", k, len(columns), "columns")
+            found.append(learn_encoder(name, column, training, max_categories, keep, answers))
+        return found
 
     first = learn(data, missing == "keep")
     notes = [note for encoder, note in first if encoder is None]

@@ -85,7 +85,7 @@ class Curved:
     lowest: float
 
     @cached_property
-    def A(self) -> np.ndarray:
+    def extended(self) -> np.ndarray:
         """The whitened columns, and a column of ones."""
         return np.column_stack([self.columns, np.ones(len(self.y))])
 
@@ -127,7 +127,7 @@ class Curved:
         first, second = self.weighted(self.slopes.first(z, self.y)), self.weighted(self.slopes.second(z, self.y))
         w, outputs = self.weights(theta), self.slopes.outputs
         value = float(self.weighted(self.slopes.value(z, self.y)).sum()) + self.ridge / 2 * float(w @ w)
-        slope, H = np.vstack([self.columns.T @ first, first.sum(axis=0)]), hessian(self.A, second)
+        slope, H = np.vstack([self.columns.T @ first, first.sum(axis=0)]), hessian(self.extended, second)
         if self.bend is not None:
             slope[:-1] += self.bend @ self.by_output(theta)[:-1]
             H[: len(self.bend) * outputs, : len(self.bend) * outputs] += np.kron(self.bend, np.eye(outputs))

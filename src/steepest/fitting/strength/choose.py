@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.fitting.strength.approximate import losses_without
 from steepest.fitting.strength.columns import Directions
 from steepest.fitting.strength.folds import held_out_losses
@@ -67,6 +68,7 @@ def choose_strength(loss: Loss, X: Rows, y: np.ndarray, weight: np.ndarray, clas
     >>> choose_strength(losses.squared, x, 3 * x[:, 0], np.ones(9)).chosen
     0.0
     """
+    doing("choosing the penalty")
     given, outputs = len(y), max(classes - 1, 1)
     most = most_rows(X.shape[1], outputs) * (STEPS_OF_SQUARES if loss is losses.squared else 1)
     if given > most:
@@ -160,6 +162,7 @@ def _along(
     ends: dict[float, np.ndarray] = {}
 
     def score(strength: float) -> None:
+        doing("choosing the penalty", len(found), of="strengths tried")
         stronger = [other for other in ends if other >= strength]
         start = ends[min(stronger)] if stronger else None
         if by_folds:

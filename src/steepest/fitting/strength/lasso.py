@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.data.sparse.csr import is_sparse
 from steepest.fitting.strength.choose import rounded, scored
 from steepest.fitting.strength.columns import Directions
@@ -84,6 +85,7 @@ def choose_l1(
     for k in range(COUNT):
         held, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
         start = None
+        doing("choosing the penalty", k, COUNT, "folds")
         for j, strength in enumerate(strengths if held.size and rest.size else ()):
             penalty = on_columns(L1(strength, scales="standard"), deviation) if strength else None
             fitted = fit(X[rest], y[rest], weight[rest], penalty, start, TOLERANCE)

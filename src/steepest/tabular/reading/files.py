@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from steepest.activity import doing
 from steepest.arguments import closest
 from steepest.printable import cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
@@ -81,6 +82,7 @@ def read_table(
         return _with_names(_from_memory(source), "the table")[0], []
     path = Path(source)
     label, notes = path.name, list[str]()
+    doing(f"reading {label}")
     with _explained(path.name):
         ending = _ending(path)
         if ending in READERS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.tabular.reading.arrow import arrow, counted
 from steepest.tabular.reading.columns import decimal_hint, is_text
 from steepest.tabular.reading.written.dates import WrittenDate, learn_date
@@ -75,7 +76,9 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
     notes: dict[str, str] = {}
     numbers: dict[str, LearntNumber] = {}
     words: dict[str, Words] = {}
-    for name in table.column_names if names is None else names:
+    looked_at = list(table.column_names if names is None else names)
+    for k, name in enumerate(looked_at):
+        doing("reading numbers and dates", k, len(looked_at), "columns")
         data = table.column(name)
         types, kind = arrow().types, data.type
         if types.is_dictionary(kind):
