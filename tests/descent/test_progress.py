@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from steepest.descent.progress import Progress, _screen
+from steepest.activity import screen
+from steepest.descent.progress import Progress
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_terminal_shows_one_table_at_a_time(capsys):
             thread.join()
     with Progress.of(True, "iteration", ["gamma"]) as third:
         show(third)
-    assert not _screen.locked()
+    assert not screen.locked()
     shown = capsys.readouterr().err
     assert "alpha" in shown
     assert "gamma" in shown

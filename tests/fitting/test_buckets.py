@@ -28,7 +28,8 @@ def compilations(monkeypatch):
 
 def test_searches_compile_once(compilations):
     def fit(rows, columns):
-        return st.fit(st.models.Linear(), X[rows, :columns], LABELS[rows], loss="log loss", penalty=RIDGE)
+        # A limit makes the usual descent: without any, small tables compile nothing.
+        return st.fit(st.models.Linear(), X[rows, :columns], LABELS[rows], loss="log loss", penalty=RIDGE, seconds=600)
 
     everything = slice(None)
     fit(everything, 10)
@@ -59,6 +60,8 @@ def test_searches_compile_once(compilations):
 )
 def test_padding_changes_no_answer(model, y, words, monkeypatch):
     columns = np.column_stack([X[:, :3], X[:, 0] - X[:, 1], np.ones(300)])
+    # A limit makes the usual descent.
+    words = {**words, "seconds": 600}
     padded = st.fit(model, columns, y, **words)
     monkeypatch.setattr(spec, "padded_width", lambda rows, columns, outputs: columns)
     plain = st.fit(model, columns, y, **words)

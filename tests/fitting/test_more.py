@@ -161,7 +161,8 @@ class TestWhereItStopped:
         assert_same(st.fit(LOGISTIC, X, C, sample_weight=WEIGHT, validation=(X, C, WEIGHT), epochs=1).more(), fit)
 
     def test_what_is_saved_does_not_grow_with_the_rows(self):
-        fit = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT)
+        # A limit makes the usual descent, of which a state is saved.
+        fit = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT, seconds=600)
         _, arrays = fit.resumable.saved()
         # The metric of padded columns may have more numbers than X has rows, which are padded, too.
         rows = len(fit.resumable.setup.plan.objective.arrays["direct"].glm.y)

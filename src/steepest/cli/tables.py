@@ -241,17 +241,23 @@ def fit(
     held = read_fixed(fix)
     folder = check_folder(out, "--out", overwrite)
 
+    from steepest.activity import activity, doing
     from steepest.fitting.linear.edges import POSITIVE, positive_as
     from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
-    with positive_as("--positive") if positive else nullcontext():
+    with activity(None), positive_as("--positive") if positive else nullcontext():
         fitted = fit_table(
             file, target, drop=drop or (), na=na or (), kinds=kinds, model=kind, loss=cost, penalty=weight_penalty,
             bounds={**POSITIVE, **(limits or {})} if positive else limits, fixed=held, step=step, rng=seed, **options,
         )  # fmt: skip
-    say(fitted)
-    fitted.save(folder, overwrite=overwrite)
+        doing("computing errors")
+        text = str(fitted)
+        # Other texts for the screen need a clear line.
+        doing("")
+        say(text)
+        doing("saving")
+        fitted.save(folder, overwrite=overwrite)
     say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, fit.png)")
     return 0 if fitted.success else 1
 
@@ -267,6 +273,7 @@ def predict(
     folder: str, file: str, out: str | None, encoding: str | None, sheet: str | None, max_bytes: float | None
 ) -> int:
     """Predict each row of FILE with the fit that is saved in FOLDER."""
+    from steepest.activity import activity
     from steepest.loading import load
     from steepest.tabular.reading.arrow import TableError, counted
     from steepest.tabular.result import TableFit
@@ -277,7 +284,8 @@ def predict(
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes, doubts = fitted.outputs(file, max_bytes, encoding=encoding, sheet=sheet)
+    with activity(None):
+        outputs, notes, doubts = fitted.outputs(file, max_bytes, encoding=encoding, sheet=sheet)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)

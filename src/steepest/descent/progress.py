@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.activity import doing, screen
 from steepest.notebook.line import Line, in_notebook
 from steepest.printable import printable, quoted
 
@@ -29,10 +29,6 @@ MOST_ROWS = 11
 MOST_PARAMETERS = 4
 # The width of a column in characters.
 COLUMN = 14
-
-# A terminal shows one live table at a time, and a cell one live line: a run in another thread, or one that the function
-# of a run begins, shows nothing meanwhile.
-_screen = threading.Lock()
 
 
 class Progress:
@@ -140,7 +136,7 @@ class Live(Progress):
         finally:
             if self._has_screen:
                 self._has_screen = False
-                _screen.release()
+                screen.release()
 
     def show(
         self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
@@ -175,13 +171,15 @@ class Live(Progress):
 
     def _refresh(self) -> None:
         if self._live is None:
+            # The table takes the place of the line that says what a longer call is doing.
+            doing("")
             from rich.console import Console
             from rich.live import Live as RichLive
 
             # Without a terminal, Rich shows only the last state.
             console = Console(stderr=True)
             if console.is_terminal:
-                self._has_screen = _screen.acquire(blocking=False)
+                self._has_screen = screen.acquire(blocking=False)
                 if not self._has_screen:
                     return
             self._live = RichLive(console=console, auto_refresh=False)
@@ -214,7 +212,9 @@ class LiveLine(Live):
         return self._line is not None
 
     def _refresh(self) -> None:
-        self._has_screen = self._has_screen or _screen.acquire(blocking=False)
+        if not self._has_screen:
+            doing("")
+        self._has_screen = self._has_screen or screen.acquire(blocking=False)
         if not self._has_screen:
             return
         self._line = self._line or Line()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
+from steepest.activity import doing
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
@@ -305,6 +306,7 @@ def fit_given(
                     "step= out"
                 )
             penalty, path = automatic(penalty, model, cost, X, rows.y, rows.weight, levels)
+            doing("fitting")
         else:
             penalty = on_columns(penalty, column_deviations(X, rows.weight))
     assert not isinstance(penalty, str)

@@ -21,13 +21,14 @@ from steepest.fitting.profiling.intervals import profile_intervals
 from steepest.fitting.refits.refit import bootstrap
 from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, GivenRows, Limits
-from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
+from steepest.fitting.setup import FitOptions, FitSetup, Problem, TrainingData
 from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.models import Linear
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
 from steepest.saving.points import point_from_json, point_to_json, under
 from steepest.saving.schema import FitRecord, checked
+from steepest.trace import Trace
 from steepest.types import Callback, Json, Seed
 
 # The prefix of the names of the state's arrays in a folder. It can't change, because older folders have it.
@@ -42,10 +43,14 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class LiveFit:
-    """A fit with its rows in memory: the set-up, and the checkpoint at which it stopped."""
+    """A fit with its rows in memory: the set-up, and the checkpoint at which it stopped.
+
+    `trace` is that of the descent to the checkpoint, if the fit itself went another way.
+    """
 
     setup: FitSetup
     checkpoint: Checkpoint
+    trace: Trace | None = None
 
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue with a new budget; an earlier tolerance holds unless replaced. Rows given again must be equal."""
@@ -55,7 +60,8 @@ class LiveFit:
         budget = Budget.of(most=before.most, **how)
         budget = budget if budget.asked else replace(budget, tolerance=before.tolerance)
         setup = replace(self.setup, plan=replace(self.setup.plan, budget=budget))
-        fitted, checkpoint = setup.go(callback, progress, self.checkpoint, fit.trace)
+        trace = fit.trace if self.trace is None else self.trace
+        fitted, checkpoint = setup.go(callback, progress, self.checkpoint, trace)
         fitted.resumable = LiveFit(setup, checkpoint)
         return fitted
 
@@ -74,28 +80,13 @@ class LiveFit:
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
-        setup, checkpoint = self.setup, self.checkpoint
-        options, solver = setup.options, checkpoint.solver
-        if not isinstance(setup.problem, LinearProblem) or type(options.model) not in NAMED.values():
-            return {"why": FUNCTION}, {}
-        values = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in APART}
-        try:
-            asked = {name: to_json(value) for name, value in values.items()}
-        except UnnamedError as error:
-            return {"why": str(error)}, {}
-        asked["start"] = None if options.start is None else point_to_json(setup.problem.params)
-        asked["bounds"] = None if setup.problem.bounds is None else edges.to_json(setup.problem.bounds)
-        asked["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
+        setup, checkpoint, solver = self.setup, self.checkpoint, self.checkpoint.solver
+        record = begun(setup.options, setup.problem, setup.data, setup.plan.budget)
+        if "why" in record:
+            return record, {}
+        assert isinstance(setup.problem, LinearProblem)
         best = {name: value for name, value in asdict(checkpoint.best).items() if name != "x"}
-        record = {
-            "asked": asked,
-            "rows": setup.data.fingerprint(),
-            "shape": list(setup.data.rows.X.shape),
-            "budget": {"tolerance": setup.plan.budget.tolerance},
-            "halt": checkpoint.counters(),
-            "engine": solver.counters(),
-            "best": best,
-        }
+        record |= {"halt": checkpoint.counters(), "engine": solver.counters(), "best": best}
         arrays = {f"state/{k}": array for k, array in enumerate(solver.arrays())}
         if checkpoint.best.x is not None:
             arrays["best"] = checkpoint.best.x
@@ -142,6 +133,39 @@ class LateFit(ABC):
         return basis_of(self.setup)
 
 
+def begun(options: FitOptions, problem: Problem, data: TrainingData, budget: Budget) -> dict[str, Json]:
+    """Return as JSON how a fit began, without its rows; or why it can't continue once saved.
+
+    Parameters
+    ----------
+    options, data, budget
+        What the user gave.
+    problem : LinearProblem, CustomProblem or NativeProblem
+        The model on its rows.
+
+    Returns
+    -------
+    dict
+        The options, the fingerprint and the shape of the rows, and the budget; or the reason.
+    """
+    if not isinstance(problem, LinearProblem) or type(options.model) not in NAMED.values():
+        return {"why": FUNCTION}
+    values = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in APART}
+    try:
+        asked = {name: to_json(value) for name, value in values.items()}
+    except UnnamedError as error:
+        return {"why": str(error)}
+    asked["start"] = None if options.start is None else point_to_json(problem.params)
+    asked["bounds"] = None if problem.bounds is None else edges.to_json(problem.bounds)
+    asked["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
+    return {
+        "asked": asked,
+        "rows": data.fingerprint(),
+        "shape": list(data.rows.X.shape),
+        "budget": {"tolerance": budget.tolerance},
+    }
+
+
 def basis_of(setup: FitSetup) -> Basis:
     """Return the loss, the penalty and the rows of a fit."""
     options, residuals = setup.options, setup.residuals
@@ -156,6 +180,12 @@ def profile_of(setup: FitSetup, uncertainty: Uncertainty, level: float) -> Ends:
         setup.problem, setup.options.loss, setup.plan.objective, setup.plan.view, setup.residuals, setup.rows,
         uncertainty, level,
     )  # fmt: skip
+
+
+def descended(setup: FitSetup) -> LiveFit:
+    """Return a fit at the end of the usual descent, for one that was solved without it and has no state."""
+    fitted, checkpoint = setup.go(None, False)
+    return LiveFit(setup, checkpoint, fitted.trace)
 
 
 @dataclass(frozen=True)
@@ -211,6 +241,8 @@ class SavedFit:
             budget = record["budget"]
             # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
             tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
+            if "halt" not in record:
+                return descended(FitSetup.of(options, data, Budget(tolerance)))
             setup = FitSetup.of(options, data, Budget(tolerance), self.under("coordinates/"))
             solver = setup.plan.solver_at(setup.start)
             leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]

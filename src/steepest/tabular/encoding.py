@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.printable import quoted
 from steepest.saving.schema import checked
 from steepest.tabular.categories.answers import Answers
@@ -190,7 +191,8 @@ class Encoding:
         rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
         notes, start, unseen = [*read, *notes], 0, list[str]()
-        for part in self.parts:
+        for k, part in enumerate(self.parts):
+            doing("encoding", k, len(self.parts), "columns")
             stop = start + len(part.names)
             note = part.fill(X[:, start:stop], data[part.column], rows)
             (unseen if isinstance(part, (Category, TargetMean)) else notes).append(note)
@@ -356,9 +358,11 @@ def learn_encoding(
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
 
     def learn(columns: Mapping[str, pa.ChunkedArray], keep: bool) -> list[tuple[Encoder | None, str]]:
-        return [
-            learn_encoder(name, column, training, max_categories, keep, answers) for name, column in columns.items()
-        ]
+        found = []
+        for k, (name, column) in enumerate(columns.items()):
+            doing("learning the encoding", k, len(columns), "columns")
+            found.append(learn_encoder(name, column, training, max_categories, keep, answers))
+        return found
 
     first = learn(data, missing == "keep")
     notes = [note for encoder, note in first if encoder is None]

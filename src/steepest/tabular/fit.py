@@ -11,6 +11,7 @@ from itertools import chain, count
 
 import numpy as np
 
+from steepest.activity import doing, with_activity
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
@@ -41,6 +42,7 @@ from steepest.types import Bounds, Callback, Fixed, Function, RuleLike, Seed, Ta
 
 @our_words
 @interruptible()
+@with_activity
 @np.errstate(all="ignore")
 def fit_table(
     table: Table,
@@ -180,7 +182,7 @@ def fit_table(
         The most bytes that a file may hold once it is unpacked, such as 8e9; by default a quarter of this machine's
         memory. A small compressed file can hold more than memory.
     callback, progress : optional
-        As for `fit`.
+        As for `fit`; one line also says how far reading, encoding and the choice of the penalty are.
 
     Returns
     -------
@@ -238,6 +240,7 @@ def fit_table(
     levels = [column for category in ready.encoding.categories for column in category]
 
     def descend(X: np.ndarray, y: np.ndarray, penalty: str | Function | None) -> Fit:
+        doing("fitting")
         data = TrainingData.read(X, y, None, validation, None, names, gaps=isinstance(resolved, Tree))
         return fit_given(
             resolved, data, cost, penalty, next(budgets), bounds=bounds, fixed=fixed,
@@ -260,6 +263,7 @@ def fit_table(
         fitted.trace.names = parameter_names(features_of_model, classes)
         if fitted.view is not None:
             fitted.view = replace(fitted.view, names=tuple(fitted.trace.names))
+    doing("scoring")
     scale = LogTarget.of(fitted, cost) if log_target else None
     unseen = held_out_of(fitted, ready.held_out, scale)
     measured = scale.measured_by(cost) if scale else cost

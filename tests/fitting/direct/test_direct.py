@@ -1,4 +1,4 @@
-"""Least squares of small tables without compiled code, compared with the usual descent and with exact arithmetic."""
+"""Fits of small tables without compiled code, compared with the usual descent and with exact arithmetic."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -17,15 +17,22 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 4)) * np.logspace(-2, 3, 4) + np.array([0.0, 5.0, -3.0, 1e4])
 Y = X @ np.array([30.0, -2.0, 0.1, 0.01]) + rng.normal(size=60)
 LINEAR = st.models.Linear()
+SIGNAL = (Y - Y.mean()) / Y.std()
+CURVED = {
+    "log loss": (st.models.Logistic(), (rng.random(60) < 1 / (1 + np.exp(-SIGNAL))).astype(float)),
+    "Poisson": (st.models.Poisson(), rng.poisson(np.exp(SIGNAL + 1)).astype(float)),
+    "Gamma": (st.models.Gamma(), np.exp(SIGNAL) * rng.gamma(2.0, size=60)),
+    "softmax": (st.models.Multinomial(), np.digitize(SIGNAL + rng.logistic(size=60), [-0.5, 0.5]).astype(float)),
+}
 
 
 def is_direct(fit):
     return isinstance(fit.resumable, LateTableFit)
 
 
-def usual(*args, **options):
+def usual(*args, model=LINEAR, **options):
     """Fit in the usual way, which a callback asks for."""
-    return st.fit(LINEAR, *args, callback=lambda intermediate_result: None, **options)
+    return st.fit(model, *args, callback=lambda intermediate_result: None, **options)
 
 
 @pytest.fixture
@@ -45,7 +52,49 @@ def test_no_code_is_compiled_for_a_fit_and_what_it_prints():
     assert fit.standard_errors["coef"].shape == (4,)
 
 
+@pytest.mark.usefixtures("nothing_compiled")
+@pytest.mark.parametrize(("model", "y"), CURVED.values(), ids=CURVED)
+def test_no_code_is_compiled_for_other_losses_nor_to_save_them(model, y, tmp_path):
+    fit = st.fit(model, X, y, penalty="auto")
+    assert is_direct(fit)
+    assert "±" in str(fit)
+    fit.save(tmp_path / "fit")
+    assert st.load(tmp_path / "fit") == fit
+
+
 class TestTheSameAsTheUsualDescent:
+    @pytest.mark.parametrize(
+        ("name", "penalty"), [("log loss", None), ("softmax", st.penalties.L2(0.02, scales="standard"))]
+    )
+    def test_for_other_losses(self, name, penalty):
+        model, y = CURVED[name]
+        options = {"penalty": penalty, "sample_weight": np.linspace(0, 2, 60)}
+        ours, theirs = st.fit(model, X, y, **options), usual(X, y, model=model, **options)
+        assert is_direct(ours)
+        assert not is_direct(theirs)
+        for name in ("coef", "intercept"):
+            scale = np.abs(theirs.params[name]).max(axis=-1, initial=0.0)
+            np.testing.assert_allclose(ours.params[name], theirs.params[name], rtol=1e-9, atol=1e-11 * scale.max())
+        assert ours.fun == pytest.approx(theirs.fun, rel=1e-13)
+        np.testing.assert_allclose(ours.certificate.tolerance, theirs.certificate.tolerance, rtol=1e-3)
+        np.testing.assert_allclose(ours.certificate.x_error, theirs.certificate.x_error, rtol=0.3)
+        assert abs(ours.nit - theirs.nit) <= 1
+        np.testing.assert_allclose(ours.trace.value[:3], theirs.trace.value[:3], rtol=1e-9)
+        assert list(ours.trace.columns) == list(theirs.trace.columns)
+        assert (ours.trace.names, ours.trace.events) == (theirs.trace.names, theirs.trace.events)
+        assert (ours.kind, ours.solver) == (theirs.kind, theirs.solver)
+        assert ours.message.split("within")[0] == theirs.message.split("within")[0]
+
+    def test_when_another_loss_goes_on(self, tmp_path):
+        model, y = CURVED["log loss"]
+        fit = st.fit(model, X, y)
+        fit.save(tmp_path / "fit")
+        again, loaded = fit.more(epochs=3), st.load(tmp_path / "fit").more(X, y, epochs=3)
+        for each in (again, loaded):
+            assert each.outcome == "converged"
+            np.testing.assert_allclose(each.params["coef"], fit.params["coef"], rtol=1e-9)
+            np.testing.assert_array_equal(each.trace.columns["epoch"], np.arange(len(each.trace)))
+
     @pytest.mark.parametrize(
         "options",
         [
@@ -140,6 +189,41 @@ def test_the_certificate_is_a_bound(spread, noise):
     assert loss(found, table, y) - loss(truth, table, y) <= fit.certificate.gap
 
 
+def newton(model, X, y, penalty, steps=30):
+    """Return coefficients and intercept of a loss of one output by Newton's method, in extended precision."""
+    A = np.column_stack([X, np.ones(len(X))]).astype(np.longdouble)
+    scale = np.abs(A).max(axis=0)
+    A, y, theta = A / scale, y.astype(np.longdouble), np.zeros(A.shape[1], np.longdouble)
+    bend = np.append(np.full(A.shape[1] - 1, penalty), 0.0) / scale**2
+    for _ in range(steps):
+        z = A @ theta
+        if isinstance(model, st.models.Logistic):
+            p = 1 / (1 + np.exp(-z))
+            slope, curved = p - y, p * (1 - p)
+        elif isinstance(model, st.models.Poisson):
+            slope, curved = np.exp(z) - y, np.exp(z)
+        else:
+            slope, curved = 1 - y * np.exp(-z), y * np.exp(-z)
+        gradient = A.T @ slope / len(y) + bend * theta
+        H = A.T @ (curved[:, None] * A) / len(y) + np.diag(bend)
+        # The inverse in double precision gains 10 digits with each step.
+        theta = theta - np.linalg.inv(H.astype(float)) @ gradient
+    return theta / scale
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="no extended precision on this machine")
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+@pytest.mark.parametrize("name", ["log loss", "Poisson", "Gamma"])
+def test_the_certificate_of_other_losses_is_a_bound(name, penalty):
+    model, y = CURVED[name]
+    table = (X - X.mean(axis=0)) / X.std(axis=0) + np.array([0.0, 1.0, 10.0, 100.0])
+    fit = st.fit(model, table, y, penalty=st.penalties.L2(penalty) if penalty else None)
+    assert is_direct(fit)
+    errors = np.abs(np.append(fit.params["coef"], fit.params["intercept"]) - newton(model, table, y, penalty))
+    assert (errors <= fit.certificate.x_error).all()
+    assert (np.array(fit.certificate.x_error) < 1e-6).all()
+
+
 class TestLeftToTheUsualDescent:
     @pytest.fixture(autouse=True)
     def left(self, monkeypatch):
@@ -188,6 +272,20 @@ class TestLeftToTheUsualDescent:
     def test_options(self, options):
         with pytest.raises(NotImplementedError):
             st.fit(LINEAR, X, Y, **options)
+
+    def test_classes_that_a_plane_separates(self):
+        with pytest.raises(NotImplementedError):
+            st.fit(st.models.Logistic(), X, (X[:, 0] > 0).astype(float))
+        with pytest.raises(NotImplementedError):
+            st.fit(st.models.Multinomial(), X, np.digitize(X[:, 0], np.quantile(X[:, 0], [0.3, 0.6])).astype(float))
+
+    def test_a_start_and_many_coefficients_of_other_losses(self):
+        model, y = CURVED["log loss"]
+        with pytest.raises(NotImplementedError):
+            st.fit(model, X, y, start={"coef": [1.0, 0.0, 0.0, 0.0], "intercept": 0.0})
+        wide = np.random.default_rng(1).normal(size=(200, 65))
+        with pytest.raises(NotImplementedError):
+            st.fit(model, wide, np.tile([0.0, 1.0], 100), penalty=st.penalties.L2(0.1))
 
     def test_a_bound_above_what_rounding_hides(self, monkeypatch):
         class Vague(solution.Certifier):

@@ -1,4 +1,4 @@
-"""Least squares of small tables without compiled code; whatever is out of the ordinary is left to the usual descent.
+"""Fits of small tables without compiled code; whatever is out of the ordinary is left to the usual descent.
 
 The steps and the certificate are those of Newton's method, and so are the words. Where the `Judge` would not say
 "converged" at once, the fit begins again in the usual way.
@@ -21,31 +21,34 @@ from steepest.descent.loop.state import COLUMNS
 from steepest.descent.verdict.wording import within_rounding
 from steepest.fitting.basis import Basis
 from steepest.fitting.direct.solution import Solution, solution
-from steepest.fitting.limits import DIRECT, WHITENED
+from steepest.fitting.limits import DIRECT, NEWTON, WHITENED
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.remarks import remark_on_penalty
 from steepest.fitting.result import Fit
-from steepest.fitting.resume import LateFit, LiveFit
+from steepest.fitting.resume import LateFit, LiveFit, begun, descended
 from steepest.fitting.row_gradients import RowGradients
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.solvers import TABLE
 from steepest.fitting.validation import LabelledRows
-from steepest.models import Linear
-from steepest.models.losses import check_targets, squared
+from steepest.models import Gamma, Linear, Logistic, Multinomial, Poisson
+from steepest.models.losses import check_targets, gamma, log_loss, poisson, softmax, squared
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.trace import Certificate, Outcome, Trace
-from steepest.types import Callback
+from steepest.types import Callback, Json
 
-WHY = "exact: the gradient of least squares, computed in NumPy"
+WHY = "exact: the gradient of the loss, computed in NumPy"
 SOLVER = next(str(choice) for choice in TABLE if choice.name == "Newton's method")
+# The models and losses that are fitted in this way.
+MODELS = (Linear, Logistic, Poisson, Gamma, Multinomial)
+LOSSES = (squared, log_loss, softmax, poisson, gamma)
 
 
 def direct_fit(
     options: FitOptions, data: TrainingData, budget: Budget, callback: Callback | None, progress: bool | None
 ) -> Fit | None:
-    """Return the fit of a small table by least squares; None if the usual descent is needed."""
-    model, rows = options.model, data.rows
-    if type(model) is not Linear or options.loss is not squared or callback is not None:
+    """Return the fit of a small table by a loss of steady curvature; None if the usual descent is needed."""
+    model, rows, loss = options.model, data.rows, options.loss
+    if not isinstance(model, Linear) or type(model) not in MODELS or loss not in LOSSES or callback is not None:
         return None
     if not (options.penalty is None or type(options.penalty) in (L1, L2, ElasticNet)) or kink_of(options.penalty):
         return None
@@ -60,13 +63,15 @@ def direct_fit(
     rows = rows._replace(X=model.shaped(rows.X))
     if not 0 < rows.X.shape[1] <= min(len(rows.y) - 1, WHITENED):
         return None
-    check_targets(squared, rows.y)
+    check_targets(loss, rows.y)
     names = data.names if rows.X.shape[1] == len(data.names or ()) else None
     problem = LinearProblem.of(
-        model, rows.X, rows.y, options.start, rows.weight, squared, options.penalty, "whiten", names
+        model, rows.X, rows.y, options.start, rows.weight, loss, options.penalty, "whiten", names
     )  # fmt: skip
+    if loss is not squared and (problem.size > NEWTON or problem.start.any()):
+        return None
     found = solution(problem)
-    return None if found is None else _fit(problem, found, LateTableFit(options, data, budget), rows)
+    return None if found is None else _fit(problem, found, LateTableFit(options, data, budget, problem), rows)
 
 
 def _fit(problem: LinearProblem, found: Solution, late: LateTableFit, rows: LabelledRows) -> Fit:
@@ -114,8 +119,10 @@ def _fit(problem: LinearProblem, found: Solution, late: LateTableFit, rows: Labe
 def in_users_units(problem: LinearProblem, gradient: np.ndarray) -> np.ndarray:
     """Return the gradient by the coefficients and the intercept, as `Coordinates.gradient_to_user` does.
 
-    The columns of the basis are orthogonal, so that no equations need be solved.
+    The columns of the basis are orthogonal, so that no equations need be solved for a single output.
     """
+    if problem.outputs:
+        return problem.frame.gradient_to_user(gradient)
     frame = problem.coordinates
     assert frame.basis is not None
     by_scaled = frame.basis @ (gradient[:-1] / (frame.basis**2).sum(axis=0))
@@ -129,6 +136,7 @@ class LateTableFit(LateFit):
     options: FitOptions
     data: TrainingData
     budget: Budget
+    problem: LinearProblem
 
     @cached_property
     def setup(self) -> FitSetup:
@@ -139,8 +147,12 @@ class LateTableFit(LateFit):
     @cached_property
     def live(self) -> LiveFit:
         """The fit with the state of the usual solver at the end of its descent."""
-        _, checkpoint = self.setup.go(None, False)
-        return LiveFit(self.setup, checkpoint)
+        return descended(self.setup)
+
+    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return how the fit began as JSON, without a state: a loaded fit makes the usual descent before it goes on."""
+        self.data.check_intact()
+        return begun(self.options, self.problem, self.data, self.budget), {}
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows, without the set-up of a descent."""

@@ -1,7 +1,7 @@
-"""Least squares of a small table by NumPy alone: the steps and the certificate of Newton's method, nothing compiled.
+"""The solution of a small table by NumPy alone: the steps and the certificate of Newton's method, nothing compiled.
 
-In whitened coordinates the Hessian is 2 I, so that a step is the solution up to rounding. The next step is not taken:
-its length proves how near the minimum is.
+For least squares in whitened coordinates the Hessian is 2 I, so that a step is the solution up to rounding. The next
+step is not taken: its length proves how near the minimum is. Losses of other curvature take the steps of `newton`.
 """
 
 from __future__ import annotations
@@ -12,22 +12,27 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.descent.loop.bound import Bound
+from steepest.fitting.direct.newton import Curved
 from steepest.fitting.linear.certificates.base import BoundParts, Measurement
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.linear.units import ORDINARY
-from steepest.models.losses import squared
+from steepest.fitting.strength.slopes import slopes_of
+from steepest.models.losses import Loss, softmax, squared
+from steepest.models.losses.softmax import Contrasted
 
 # One step is usual, and rounding errors of the first may need a second. More steps are for the usual descent.
 MOST_STEPS = 3
 # With a larger condition number whitening leaves rounding errors, and the user may be warned: the usual descent does.
 WELL = 1e6
+# The rows of the trace, the gradient at the end, and the parts of the bound there.
+Descent = tuple[np.ndarray, np.ndarray, Measurement]
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The solution of least squares, in the coordinates of the descent.
+    """A solution, in the coordinates of the descent.
 
     Attributes
     ----------
@@ -113,7 +118,7 @@ class Squares:
 
 
 def solution(problem: LinearSpec) -> Solution | None:
-    """Return the solution of least squares on whitened columns; None unless it is certain up to rounding errors."""
+    """Return the solution of a problem on whitened columns; None unless it is certain up to rounding errors."""
     coordinates, columns = problem.coordinates, problem.X.shape[1]
     if coordinates.basis is None or coordinates.directions < columns or coordinates.condition > WELL:
         return None
@@ -122,8 +127,30 @@ def solution(problem: LinearSpec) -> Solution | None:
         return None
     whitened = ((problem.X - coordinates.mean) / coordinates.scale) @ coordinates.basis
     mass = float(problem.weight.sum())
-    squares = Squares(whitened, problem.y, problem.weight / mass, ridge, transform)
-    theta, t, rows = problem.start, 0.0, []
+    p, loss = problem.weight / mass, problem.loss
+    assert isinstance(loss, Loss)
+    if loss is squared:
+        descent = _of_squares(Squares(whitened, problem.y, p, ridge, transform), problem.start)
+    else:
+        classes = loss.class_count if isinstance(loss, Contrasted) else 0
+        slopes = slopes_of(softmax if classes else loss, problem.y, problem.weight, classes)
+        descent = _of_curved(Curved(whitened, problem.y, p, ridge, transform, loss, slopes, problem.lowest))
+    if descent is None:
+        return None
+    rows, gradient, measurement = descent
+    glm = Glm(
+        X=whitened, y=problem.y, weight=problem.weight, mass=mass, ridge=ridge, transform=transform, smoothing=None,
+        lowest=problem.lowest, loss=loss, block=len(problem.y), is_whitened=True,
+    )  # fmt: skip
+    bound = Certifier(glm, coordinates, problem.recession)(measurement.x, measurement)
+    if bound is None or not bound.gap <= bound.floor:
+        return None
+    return Solution(rows, gradient, bound)
+
+
+def _of_squares(squares: Squares, theta: np.ndarray) -> Descent | None:
+    """Descend least squares from a start."""
+    t, rows = 0.0, []
     for k in range(MOST_STEPS + 1):
         value, gradient, weighted = squares.at(theta)
         rows.append(np.concatenate([[k, k + 1, value, np.linalg.norm(gradient), t], theta]))
@@ -133,18 +160,18 @@ def solution(problem: LinearSpec) -> Solution | None:
         if not np.isfinite(value + gap) or (k and not value <= rows[-2][2] + rounding):
             return None
         if gap <= rounding:
-            break
+            metric = np.eye(theta.size) / np.sqrt(2.0)
+            parts = squares.parts(value, gradient, weighted, d, gap)
+            return np.array(rows), gradient, Measurement(theta, parts, metric, 0)
         t = -float(gradient @ d) / (2 * gap)
         theta = theta + t * d
-    else:
+    return None
+
+
+def _of_curved(curved: Curved) -> Descent | None:
+    """Descend a loss of another curvature, from zeros."""
+    found = curved.descend()
+    if found is None:
         return None
-    glm = Glm(
-        X=whitened, y=problem.y, weight=problem.weight, mass=mass, ridge=ridge, transform=transform, smoothing=None,
-        lowest=problem.lowest, loss=squared, block=len(problem.y), is_whitened=True,
-    )  # fmt: skip
-    metric = np.eye(theta.size) / np.sqrt(2.0)
-    measurement = Measurement(theta, squares.parts(value, gradient, weighted, d, gap), metric, 0)
-    bound = Certifier(glm, coordinates, problem.recession)(theta, measurement)
-    if bound is None or not bound.gap <= bound.floor:
-        return None
-    return Solution(np.array(rows), gradient, bound)
+    rows, end, parts = found
+    return rows, end.gradient, Measurement(end.theta, parts, end.metric, 0)

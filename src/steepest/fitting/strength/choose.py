@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import eigh
 
+from steepest.activity import doing
 from steepest.fitting.strength.approximate import losses_without
 from steepest.fitting.strength.columns import Directions
 from steepest.fitting.strength.folds import COUNT, held_out_losses
@@ -82,6 +83,7 @@ def choose_strength(
     >>> choose_strength(losses.squared, x, 3 * x[:, 0], np.ones(9)).chosen
     0.0
     """
+    doing("choosing the penalty")
     given, outputs = len(y), max(classes - 1, 1)
     most = most_rows(X.shape[1], outputs) * (STEPS_OF_SQUARES if loss is losses.squared else 1)
     if given > most:
@@ -198,6 +200,7 @@ def _along(
 
     def score(strength: float) -> None:
         nonlocal fitted
+        doing("choosing the penalty", len(found), of="strengths tried")
         stronger = [other for other in ends if other >= strength]
         start = ends[min(stronger)] if stronger else None
         if by_folds:

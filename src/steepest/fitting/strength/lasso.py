@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import hstack
 
+from steepest.activity import doing
 from steepest.data.sparse.csr import is_sparse
 from steepest.fitting.strength import newton
 from steepest.fitting.strength.choose import has_risen, is_bounded, rounded, scored
@@ -225,6 +226,7 @@ class Folds:
 
     def held_out(self, ratio: float, strength: float, starts: list[np.ndarray] | None = None) -> np.ndarray:
         """Return the loss of each row at the fit to the other folds; infinite where that has no certificate."""
+        doing("choosing the penalty", len(self.ends), of="strengths tried")
         stronger = [known for each, known in self.ends if each == ratio and known >= strength]
         if starts is None:
             starts = self.ends[ratio, min(stronger)] if stronger else self.empty

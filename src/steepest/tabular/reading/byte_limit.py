@@ -7,6 +7,7 @@ import io
 import numbers
 from typing import IO, TYPE_CHECKING
 
+from steepest.activity import current
 from steepest.data.machine import memory_of_machine
 from steepest.tabular.reading.arrow import TableError
 
@@ -58,10 +59,14 @@ class ByteCount:
         The name of the file in messages.
     most : int
         The limit.
+    size : int
+        How many bytes there are, if that is known.
     """
 
-    def __init__(self, label: str, most: int) -> None:
-        self.label, self.most, self.count = label, most, 0
+    def __init__(self, label: str, most: int, size: int = 0) -> None:
+        self.label, self.most, self.count, self.size = label, most, 0, size
+        # Arrow reads in a thread of its own.
+        self._activity = current()
 
     def add(self, size: int) -> None:
         """Count more bytes.
@@ -77,6 +82,8 @@ class ByteCount:
             If there are more than the limit.
         """
         self.count += size
+        whole = f" of {in_units(self.size)}" if self.size else ""
+        self._activity.say(f"reading {self.label}", in_units(self.count) + whole)
         if self.count > self.most:
             raise TableError(
                 f"{self.label} holds more than {in_units(self.most)} once it is unpacked: if memory holds that, "

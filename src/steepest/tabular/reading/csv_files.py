@@ -126,13 +126,19 @@ class CsvFile:
         return f"{self.member} (in {self.path.name})" if self.member else self.path.name
 
     @property
+    def size(self) -> int:
+        """The number of bytes, if they are not compressed; else 0, as it is not known."""
+        return 0 if self.member or self.ending.endswith(".gz") else self.path.stat().st_size
+
+    @property
     def separator(self) -> str:
         """The separator expected from the ending of the name: a tab for .tsv, else a comma."""
         return "\t" if (self.member or self.ending).lower().startswith(".tsv") else ","
 
     def open(self, step: int = STEP) -> IO[bytes]:
         """Open the table as a stream of bytes in UTF-8, decompressed a step at a time, up to the limit."""
-        stream: IO[bytes] = io.BufferedReader(LimitedStream(self._stream(), ByteCount(self.label, self.most)), step)
+        count = ByteCount(self.label, self.most, self.size)
+        stream: IO[bytes] = io.BufferedReader(LimitedStream(self._stream(), count), step)
         if self.encoding != "utf-8":
             stream = transcoded(stream, self.encoding)
         for _ in range(self.above):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.arguments import closest
 from steepest.printable import cut, quoted
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
@@ -97,6 +98,7 @@ def read_table(
         return _with_names(_from_memory(source), "the table")[0], []
     path = Path(source)
     label, notes = path.name, list[str]()
+    doing(f"reading {label}")
     with _explained(path.name):
         ending = _ending(path)
         if ending in READERS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.activity import doing
 from steepest.printable import quoted
 from steepest.tabular.reading.arrow import TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import decimal_hint, family_of, is_text, texts_of, whole_as_texts
@@ -113,7 +114,9 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
     numbers: dict[str, LearntNumber] = {}
     words: dict[str, Words] = {}
     found: tuple[Written | None, str]
-    for name in table.column_names if names is None else names:
+    looked_at = list(table.column_names if names is None else names)
+    for k, name in enumerate(looked_at):
+        doing("reading numbers and dates", k, len(looked_at), "columns")
         data, asked = table.column(name), marks.kinds.get(name)
         types, kind = arrow().types, data.type
         if asked == "text" or (types.is_dictionary(kind) and asked is None):
