@@ -672,7 +672,8 @@ def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | 
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]
-    if fit.path is not None:
+    # The notes of a table, which are printed beside its coefficients, say why this penalty was chosen.
+    if fit.path is not None and table is None:
         lines.append(f"  {'penalty':>{width}}  {fit.path.why.removeprefix('penalty ')}")
     epochs = int(fit.trace.epoch[-1])
     # Only the trace of a stream has more rows than epochs.
