@@ -59,7 +59,7 @@ class Secants:
     noise: float
 
     def jumps(self, curvature: np.ndarray) -> np.ndarray:
-        """Return `half` where neither noise nor this curvature explains it, and 0 elsewhere: there is a kink between."""
+        """Return `half` where neither noise nor this curvature explains it, as at a kink, and 0 elsewhere."""
         blur = np.divide(8 * self.noise, self.steps, out=np.zeros(self.steps.size), where=self.steps > 0)
         return np.where(2 * self.half > 2 * np.abs(curvature) * self.steps + blur, self.half, 0.0)
 
@@ -190,14 +190,20 @@ class Differences:
         the secants to both sides; if they differ, a shorter step is searched for.
         """
         error = self.error(x)
-        if self.last is None or self.noise is None or self.region is not None:
-            return np.zeros(x.size), np.full(x.size, math.inf)
-        _, f0, gradient, _ = self.last
+        if self.last is None or self.noise is None:
+            return np.full(x.size, math.nan), np.full(x.size, math.inf)
+        gradient = self.last[2]
+        if self.region is not None:
+            return gradient.copy(), error
         size, search = self.size(x), StepSearch(self.noise)
         gradient, most = gradient.copy(), JUMPS * float(np.max(np.abs(gradient) * size))
         self.calls = 0
         for k, (line, h) in enumerate(zip(self.past[-1], self.taken, strict=True)):
-            if h and line.quotient(h).jump / 2 * size[k] > most:
+            near = line.quotient(h) if h else None
+            if near is None or not near.jump / 2 * size[k] > most or near.jump < 8 * self.noise.at(near.largest) / h:
+                continue
+            # Where f curves, secants of four times the length differ four times as much.
+            if abs(line.quotient(4 * h).jump / near.jump - 4) > 0.5:
                 found, _ = search.along(line, h, 1.0)
                 jump = line.quotient(found.h).jump / 2
                 gradient[k] = found.slope

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.differences import EPS, least_size
+from steepest.derivatives.differences import EPS, least_size, scale_of
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
 from steepest.descent.verdict.modes import Grad, Modes
@@ -36,6 +36,8 @@ SURE = 8.0
 ROUNDINGS = 16
 # The rounding error of a value, in units of its relative noise. Chosen, not measured.
 FLOORS = 4
+# A point is far from the start if a coordinate has changed its size by more than this factor. Chosen, not measured.
+REMOTE = 10.0
 
 
 @dataclass(frozen=True)
@@ -223,10 +225,19 @@ def audit(
         if not model.x.size:
             return Audit(0.0, floor, math.nan, math.nan, 0.0, held=True, x_error=np.zeros(x.size))
     report = _by_eigenvalues(model, floor, by_values, exact)
+    if by_values and report is not None and report.modes is not None and _is_remote(x, start):
+        report = replace(report, modes=report.modes.with_far_errors(np.maximum(np.maximum(scale, size), 1.0)))
     if report is None or report.modes is None or slope_error is None or not np.all(np.isfinite(slope_error)):
         return report
     # Gradients by differences have errors, which hide more gain than rounding errors of the values do.
     return replace(report, floor=report.floor + report.modes.hidden_gain)
+
+
+def _is_remote(x: np.ndarray, start: np.ndarray) -> bool:
+    """Tell whether a coordinate has become far larger or far smaller than at the start."""
+    least = scale_of(least_size(start), least_size(start))
+    now, then = np.maximum(np.abs(x), least), np.maximum(np.abs(start), least)
+    return bool(np.any(np.maximum(now, then) > REMOTE * np.minimum(now, then)))
 
 
 def _hessian(
@@ -304,12 +315,6 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
         directions, np.where(curved, eigenvalues, 0.0), eigenvalues > SURE * unsure, lengths,
         _placed(free, gradient), _placed(free, gradient_error),
     )  # fmt: skip
-    if by_values:
-        # Along an uncertain mode errors of differences may hide a slope that goes on as far as the point is large. The
-        # slope that they hide is up to twice their size.
-        longest = np.maximum(np.maximum(scale, size), 1.0)
-        far = 2 / np.max(np.abs(directions[free]) / longest[:, None], axis=0, initial=0.0)
-        modes = replace(modes, reach=np.where(modes.certain, modes.reach, far))
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), saddle_distance, not free.all(),
         negative_curvature=negative, escape_direction=_placed(free, _as_long(units * vectors[:, 0], steps)),

@@ -222,6 +222,15 @@ class Modes:
             changed=self.certain & ~same & ~hidden,
         )
 
+    def with_far_errors(self, size: np.ndarray) -> Modes:
+        """Return the modes with a longer reach where the curvature is not certain, given the size of each coordinate.
+
+        Errors of the gradient may hide a slope that goes on as far as the point is large, of up to twice their size.
+        """
+        with np.errstate(divide="ignore"):
+            far = 2 / np.max(np.abs(self.directions) / size[:, None], axis=0, initial=0.0)
+        return self.with_changes(reach=np.where(self.certain, self.reach, np.maximum(far, self.reach)))
+
     def with_gradient_error(self, error: np.ndarray) -> Modes:
         """Return the modes with gradient errors of at least these sizes."""
         return self.with_changes(gradient_error=np.maximum(self.gradient_error, error))

@@ -65,7 +65,7 @@ def minimize_by_planes(
     `first` is the plane at x, and `precision` the relative rounding error of the values.
     """
     planes = Planes([x], [first[0]], [first[1]], [first[2]], size, precision)
-    reach, gap, proven = REACH, math.inf, 0
+    reach, gap, proven = REACH, math.inf, False
     most = MOST_PLANES + 10 * x.size
     while len(planes.values) <= most:
         step, least = planes.least(reach)
@@ -74,9 +74,9 @@ def minimize_by_planes(
         best = planes.best
         gap = max(planes.values[best] - least, 0.0)
         new = planes.places[best] + step
-        if gap <= enough + planes.hidden and reach < REACH and proven < len(planes.values):
+        if gap <= enough + planes.hidden and reach < REACH and not proven:
             # What the planes prove in a small box says nothing of what lies beyond.
-            reach, proven = REACH, len(planes.values)
+            reach, proven = REACH, True
             continue
         if gap <= enough + planes.hidden or np.array_equal(new, planes.places[best]):
             break

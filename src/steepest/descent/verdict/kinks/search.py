@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS
 from steepest.descent.ending import Ending
 from steepest.descent.verdict.audit import Audit
 from steepest.descent.verdict.evaluator import Evaluator
@@ -21,6 +20,9 @@ WIDEST = 50
 # If no tolerance was given, a search at a kink ends once at most this share of the value is left to gain. Chosen, not
 # measured: near the accuracy of the linear programs.
 AT_KINK = 1e-8
+# Where the value is about 0, the search ends at this share of the rise over the size of the point. Chosen, not
+# measured.
+AT_ZERO = 1e-11
 # The most searches of a run, the most searches that a suspicion of a kink may begin, and the number of audits after
 # which a kink is suspected. Chosen, not measured: each search costs up to 40 gradients, plus 10 for each variable.
 MOST_SEARCHES, MOST_SUSPICIONS, STEADY_AUDITS = 8, 3, 2
@@ -99,7 +101,7 @@ class KinkSearch:
         """Return the ending at a kink: converged if the planes prove that the minimum is near enough."""
         rise, by_values = float(found.steepest @ size), self.evaluator.solver.objective.kind == "differences"
         # Near a kink the steps of differences must be short, so that noise blurs the slopes.
-        tolerance = max(enough, AT_KINK * abs(found.value), (AT_KINK if by_values else 64 * EPS) * rise)
+        tolerance = max(enough, AT_KINK * abs(found.value), (AT_KINK if by_values else AT_ZERO) * rise)
         extreme, gap = self.wording.extreme, in_words(found.gap)
         if not found.gap <= tolerance:
             facts = (
