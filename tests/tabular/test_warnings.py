@@ -37,7 +37,14 @@ def looked_at(table, target, task=None, held_out=0.2):
     model = st.models.Logistic() if two else st.models.Multinomial(len(ready.classes))
     params = {"coef": np.squeeze(known.coef_ / scale), "intercept": np.squeeze(known.intercept_)}
     loss = st.losses.log_loss if two else st.losses.softmax
-    return FittedTable(ready, target, loss, SimpleNamespace(model=model, params=params, path=None), task)
+
+    def predict(X):
+        shares = known.predict_proba(X / scale)
+        return shares[:, 1] if two else shares
+
+    return FittedTable(
+        ready, target, loss, SimpleNamespace(model=model, params=params, path=None, predict=predict), task
+    )
 
 
 def found(table, target, task=None, *, held_out=0.2):
@@ -203,7 +210,11 @@ class TestInfluence:
     def test_cooks_distances(self, loss, y, params, distance, leverage):
         fit = SimpleNamespace(params={"coef": np.array(params[1:]), "intercept": params[0]}, path=None)
         table = SimpleNamespace(
-            matrix=self.x[:, None], y=y, fit=fit, loss=getattr(st.losses, loss), moments=Moments.of(self.x[:, None])
+            matrix=self.x[:, None],
+            as_fitted=y,
+            fit=fit,
+            loss=getattr(st.losses, loss),
+            moments=Moments.of(self.x[:, None]),
         )
         ours, hat = _distances(table)
         np.testing.assert_allclose(ours[[0, 5, 11]], distance, rtol=1e-4)
@@ -212,7 +223,11 @@ class TestInfluence:
     def test_coefficients_of_another_penalty_have_no_distances(self):
         fit = SimpleNamespace(params={"coef": np.array([0.1]), "intercept": 2.0}, path=None)
         table = SimpleNamespace(
-            matrix=self.x[:, None], y=self.counts, fit=fit, loss=st.losses.squared, moments=Moments.of(self.x[:, None])
+            matrix=self.x[:, None],
+            as_fitted=self.counts,
+            fit=fit,
+            loss=st.losses.squared,
+            moments=Moments.of(self.x[:, None]),
         )
         assert _distances(table) is None
 
