@@ -72,6 +72,14 @@ def test_it_is_saved_loaded_and_goes_on(fit, tmp_path):
     assert more.nit == 40
 
 
+def test_it_is_loaded_after_an_interval_was_refused(fit, tmp_path):
+    with pytest.raises(ValueError, match="the parameters of a tree have no errors"):
+        fit.predict(TABLE, interval="prediction")
+    fit.save(tmp_path / "fit")
+    loaded = st.load(tmp_path / "fit")
+    assert loaded.predict(TABLE).tolist() == fit.predict(TABLE).tolist()
+
+
 def test_missing_values_are_kept_only_for_a_tree():
     filled = st.fit_table(TABLE, "late", model=TREE, missing="mean", rng=0, epochs=2)
     assert "filled with the mean" in "".join(filled.notes)

@@ -83,9 +83,11 @@ def from_records(
         If the arrays are not those of the parameters.
     """
     known = {}
+    # The parameters of a network or a tree, which have no errors, are read later.
+    structure, x = Structure.of(params) if params else (None, np.empty(0))
+    own_names = () if structure is None else structure.names
     for k, record in enumerate(records):
         request = Request(record["robust"], record["weights"], record["absolute_sigma"])
-        structure, x = Structure.of(params)
         covariance, root = without(x.size), np.full((x.size, 0), np.nan)
         if not record["why"]:
             try:
@@ -97,7 +99,7 @@ def from_records(
             covariance = root @ root.T
             covariance[np.diag_indices(x.size)] = variances
         known[request] = Uncertainty(
-            tuple(names) if len(names) == x.size else structure.names, covariance, dict(record["reasons"]),
+            tuple(names) if len(names) == x.size else own_names, covariance, dict(record["reasons"]),
             record["why"], record["label"], 0.95, record["degrees"], record["scale"], record["sandwich"],
             request.weights, request.absolute_sigma, x, params, root,
         )  # fmt: skip
