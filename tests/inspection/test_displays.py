@@ -14,6 +14,7 @@ from steepest.inspection import (
     ContourDisplay,
     CurveDisplay,
     DescentDisplay,
+    FitDisplay,
     LineDisplay,
     overview,
     plot_run,
@@ -368,12 +369,11 @@ def test_line_refuses_what_is_no_line():
 
 @pytest.mark.parametrize("model", ["linear", "svm"])
 @pytest.mark.always(1)
-def test_a_fit_of_three_classes_is_drawn_as_its_descent(model):
+def test_a_fit_of_three_classes_to_one_column_is_no_line(model):
     x = np.linspace(-1, 1, 30)
     label = np.repeat(["low", "middle", "high"], 10).tolist()
     fit = st.fit_table({"x": x, "label": label}, target="label", model=model, held_out=0)
-    assert type(plot_run(fit)) is DescentDisplay
-    assert len(overview(fit).axes) == 2
+    assert type(plot_run(fit)) is FitDisplay
     with pytest.raises(ValueError, match=r"one output for each of 3 classes and a line needs a single output: use"):
         LineDisplay.from_run(fit)
 

@@ -257,7 +257,7 @@ def pickled(boot):
 class TestTables:
     def test_refits_of_the_encoded_columns(self):
         columns = {"size": TABLE[:, 0], "kind": np.array(list("pqr"))[np.arange(60) % 3], "y": TARGET}
-        fit = st.fit_table(columns, "y", rng=0)
+        fit = st.fit_table(columns, "y", penalty=None, rng=0)
         boot = fit.bootstrap(30, rng=5)
         assert boot.names == ("size", "kind=p", "kind=q", "intercept")
         learnt_X, y = fit.fit.data
