@@ -158,6 +158,17 @@ _silent = Activity()
 _current: ContextVar[Activity] = ContextVar("activity", default=_silent)
 
 
+def on_terminal() -> bool:
+    """Return whether the standard error is shown on a terminal; it may also be closed.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def activity(wanted: bool | None) -> Iterator[None]:
     """Show what the code inside says it is doing, in one line.
@@ -182,7 +193,7 @@ def activity(wanted: bool | None) -> Iterator[None]:
     line: Activity = _silent
     if wanted is not False and in_notebook():
         line = InNotebook(patience)
-    elif wanted or (wanted is None and sys.stderr.isatty()):
+    elif wanted or (wanted is None and on_terminal()):
         line = OnTerminal(patience)
     with line:
         known = _current.set(line)

@@ -269,3 +269,11 @@ def test_no_success_is_worse_than_a_constant(loss, words):
         z = X @ fit.params["coef"] + fit.params["intercept"]
         best = min(loss(c, y + shift).mean() for c in (loss.link(np.mean(y + shift)), 0.0))
         assert not fit.success or loss(z, y + shift).mean() <= best, (fit.message, fit.fun, best)
+
+
+def test_a_column_that_rounding_hides_takes_no_other_with_it():
+    x = np.arange(40.0)
+    # Neighbours of the first column differ by half the spacing of numbers there, and follow the second one.
+    fit = st.fit(st.models.Linear(), np.column_stack([2.0**53 + x, x]), 3 * x + 1)
+    np.testing.assert_allclose(fit.predict(np.column_stack([2.0**53 + x, x])), 3 * x + 1, atol=1e-9)
+    assert fit.fun <= 1e-20

@@ -32,6 +32,26 @@ class TestPredictions:
         at = np.array([-1.0, 0.0, 2.0])
         np.testing.assert_allclose(fitted.predict({"size": at}), np.exp(1 + 0.5 * at + 0.6**2 / 2), rtol=0.02)
 
+    def test_a_few_impossible_rows_do_not_scale_all_predictions(self):
+        frame = prices(2000, spread=0.2)
+        # A size far beyond all others, as of a slip of the decimal point.
+        frame.loc[[5, 7], "size"] = [-30.0, -25.0]
+        fitted = st.fit_table(frame, "price", log_target=True, penalty=None, held_out=0)
+        fair = frame.drop([5, 7])
+        assert fitted.predict(fair).mean() == pytest.approx(fair["price"].mean(), rel=0.1)
+        assert fitted.log_target.whole > 3 * fitted.log_target.factor
+        assert "without 2 rows far from all others, with which it is" in fitted.notes[-1]
+
+    def test_one_beyond_the_range_of_numbers_is_said(self, fitted):
+        with pytest.warns(RuntimeWarning, match="row 2: .*beyond the range"):
+            assert fitted.predict({"size": [0.0, 1e4]})[1] == np.inf
+
+    def test_a_fit_that_goes_on_says_its_own_factor(self):
+        short = st.fit_table(prices(), "price", log_target=True, penalty=None, batch_size=16, epochs=1)
+        more = short.more(epochs=100)
+        assert f"times {more.log_target.factor:.4g}," in more.notes[-1]
+        assert more.log_target.factor != short.log_target.factor
+
     def test_they_are_those_of_scikit_learn_times_the_factor(self, fitted):
         frame = prices()
         known = TransformedTargetRegressor(LinearRegression(), func=np.log, inverse_func=np.exp)
@@ -102,6 +122,21 @@ class TestIntervals:
             means.append(w[0] + w[1] * at + np.log(np.exp(logs[rows] - X[rows] @ w).mean()))
         error = np.log(found.high / found.low) / (2 * 1.962)
         np.testing.assert_allclose(error, np.std(means, axis=0), rtol=0.1)
+
+    def test_none_is_made_up_if_the_factor_is_uncertain_or_not_that_of_all_rows(self):
+        few = st.fit_table(prices(50, spread=1.7), "price", log_target=True, penalty=None, held_out=0)
+        with pytest.raises(ValueError, match="the smearing factor has an error of"):
+            few.predict({"size": [1.0]}, interval="confidence")
+        frame = prices(1000)
+        random = np.random.default_rng(2)
+        frame["price"] = np.exp(
+            1 + 0.5 * frame["size"] + (0.5 + frame["size"].rank() / 1000) * random.normal(size=1000)
+        )
+        uneven = st.fit_table(frame, "price", log_target=True, penalty=None, held_out=0)
+        with pytest.raises(ValueError, match="the residuals scatter unevenly"):
+            uneven.predict({"size": [1.0]}, interval="confidence")
+        assert [each.title for each in uneven.warnings] == ["uneven scatter"]
+        assert st.fit_table(prices(1000), "price", log_target=True).warnings == []
 
     def test_none_is_made_up_if_the_intercept_is_fixed(self):
         fitted = st.fit_table(prices(60), "price", log_target=True, penalty=None, fixed={"intercept": 1.0})

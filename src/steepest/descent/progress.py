@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.activity import doing, screen
+from steepest.activity import doing, on_terminal, screen
 from steepest.notebook.line import Line, in_notebook
 from steepest.printable import printable, quoted
 
@@ -64,7 +63,7 @@ class Progress:
         patience = PATIENCE if wanted is None else 0.0
         if wanted is not False and in_notebook():
             return LiveLine(counted, (), patience, validated)
-        if wanted or (wanted is None and sys.stderr.isatty()):
+        if wanted or (wanted is None and on_terminal()):
             return Live(counted, names, patience, validated)
         return Progress()
 

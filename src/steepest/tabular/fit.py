@@ -229,8 +229,11 @@ def fit_table(
     by_hand = direction is not None or not (isinstance(step, str) and step == "auto")
     check_penalty(penalty)
     reason = ""
-    if isinstance(penalty, str) and (by_hand or auto_refusal(resolved, cost, held=bool(bounds or fixed))):
+    if penalty == AUTO and (by_hand or auto_refusal(resolved, cost, held=bool(bounds or fixed))):
+        # The default is no wish, so it gives way.
         penalty = None
+    if isinstance(penalty, str) and (why := auto_refusal(resolved, cost, held=bool(bounds or fixed))):
+        raise ValueError(f"penalty={quoted(penalty)}: {why}")
     if classes is None:
         check_numbers(target, ready, cost)
     bounds, fixed = (ready.encoding.by_coefficient(given) for given in (bounds, fixed))
@@ -269,6 +272,7 @@ def fit_table(
     measured = scale.measured_by(cost) if scale else cost
     # The fit finds out how many members the rows bear, and which depth a tree needs.
     model = fitted.model if isinstance(fitted.model, (Network, Tree)) else resolved
+    looked_at = FittedTable(ready, target, cost, fitted, asked, scale)
     return TableFit(
         fit=fitted,
         encoding=ready.encoding,
@@ -285,6 +289,7 @@ def fit_table(
         held_out=unseen,
         # Column by column, as all at once would copy the rows.
         spread=np.array([column.std() for column in rows.X.T]) if has_coefficients(model) else None,
-        warnings=warnings_of(FittedTable(ready, target, cost, fitted, asked, scale)),
+        warnings=warnings_of(looked_at),
+        looked_at=looked_at,
         log_target=scale,
     )

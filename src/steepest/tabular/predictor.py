@@ -19,7 +19,7 @@ from steepest.tabular.encoding import Encoding
 from steepest.tabular.holds_fit import HoldsFit
 from steepest.tabular.method import has_coefficients
 from steepest.tabular.one_vs_rest import outputs_of
-from steepest.tabular.reading.arrow import Label
+from steepest.tabular.reading.arrow import Label, counted
 from steepest.tabular.reading.csv_files import write_csv
 from steepest.tabular.reading.files import read_table
 from steepest.tabular.scale.log_target import LogTarget
@@ -204,11 +204,8 @@ class TablePredictor(HoldsFit):
         found = in_units(outputs_of(self.fit, encoded.X), self.log_target)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
         outputs[encoded.kept] = found
-        return (
-            outputs,
-            [*map(printable, [*notes, *encoded.notes])],
-            [*map(printable, [*encoded.strays, *encoded.unseen])],
-        )
+        doubts = [*encoded.strays, *encoded.unseen, *_too_large(outputs)]
+        return outputs, [*map(printable, [*notes, *encoded.notes])], [*map(printable, doubts)]
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predictions for outputs of the model: the outputs of a regression, else the most likely classes.
@@ -277,6 +274,16 @@ def in_units(outputs: np.ndarray, scale: LogTarget | None) -> np.ndarray:
         The outputs, mapped back from logarithms.
     """
     return outputs if scale is None else scale.back(outputs)
+
+
+def _too_large(outputs: np.ndarray) -> list[str]:
+    """Return a sentence on predictions that are infinite, if there are any."""
+    rows = np.flatnonzero(np.isinf(outputs).reshape(len(outputs), -1).any(axis=1))
+    if not rows.size:
+        return []
+    others = f" and {counted(rows.size - 1, 'more row')}" if rows.size > 1 else ""
+    where = f"row {rows[0] + 1:,}{others}"
+    return [f"{where}: predicted beyond the range of numbers, as values are far from those learnt from"]
 
 
 def _warn(doubts: Sequence[str]) -> None:

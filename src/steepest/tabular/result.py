@@ -33,6 +33,8 @@ from steepest.tabular.printing.coefficients import coefficient_lines, effect_in_
 from steepest.tabular.printing.warned import warning_lines
 from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.score import HeldOut, Score, score_of
+from steepest.tabular.warnings.find import warnings_of
+from steepest.tabular.warnings.fitted import FittedTable
 from steepest.trace import dumps
 from steepest.types import Callback, Json, Seed, Table
 
@@ -79,6 +81,8 @@ class TableFit(TablePredictor):
         of columns.
     effects : array or None
         The effect of each column of the table, if the fit was loaded; see `importance`.
+    looked_at : FittedTable or None
+        What the warnings are told from; None if the fit was loaded, whose warnings `more` leaves as they are.
     """
 
     score: Score | None
@@ -88,6 +92,7 @@ class TableFit(TablePredictor):
     spread: np.ndarray | None = field(default=None, repr=False)
     warnings: list[Finding] = field(default_factory=list)
     effects: np.ndarray | None = field(default=None, repr=False)
+    looked_at: FittedTable | None = field(default=None, repr=False)
 
     @np.errstate(all="ignore")
     def more(
@@ -116,6 +121,7 @@ class TableFit(TablePredictor):
         RuntimeError
             If the fit was loaded from disk, and no table is given or the fit is one of each class against the rest.
         """
+        looked_at = self.looked_at
         if table is None:
             if self.data is None:
                 raise RuntimeError("the table of a fit is not saved with it: give it again, fit.more(table, …)")
@@ -140,7 +146,17 @@ class TableFit(TablePredictor):
             if scale is not None:
                 y, measured = np.exp(y), scale.measured_by(measured)
             score = score_of(held_out, y, measured, self.classes, fitted.success)
-        return replace(self, fit=fitted, score=score, held_out=held_out, log_target=scale)
+        notes, warnings = self.notes, self.warnings
+        if self.log_target is not None and scale is not None:
+            before, after = (printable(each.note(self.target, self.loss)) for each in (self.log_target, scale))
+            notes = [after if note == before else note for note in notes]
+        if looked_at is not None:
+            looked_at = replace(looked_at, fit=fitted, log_target=scale)
+            warnings = warnings_of(looked_at)
+        return replace(
+            self, fit=fitted, score=score, held_out=held_out, log_target=scale, notes=notes, warnings=warnings,
+            looked_at=looked_at,
+        )  # fmt: skip
 
     def bootstrap(
         self, resamples: int = 1000, kind: str = "rows", *, rng: Seed = None, progress: bool | None = None

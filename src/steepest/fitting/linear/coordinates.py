@@ -216,22 +216,24 @@ def coordinates(
     scale = _power_of_two(np.hypot(np.sqrt(spread), root))
     chosen = Coordinates(mean, scale, reach=reach / scale)
     if rescale == "whiten":
-        chosen = _whitened(chosen, X, weight, gram, root / scale)
+        # A column that rounding hides varies in no direction, so that it can't blur those of other columns.
+        chosen = _whitened(chosen, X, weight, gram, root / scale, np.where(spread > 0, scale, np.inf))
     return chosen if units is None else replace(chosen, mean=mean * units, scale=scale * units)
 
 
 def _whitened(
-    scaled: Coordinates, X: Rows, weight: np.ndarray | None, gram: np.ndarray, penalty: np.ndarray
+    scaled: Coordinates, X: Rows, weight: np.ndarray | None, gram: np.ndarray, penalty: np.ndarray, unit: np.ndarray
 ) -> Coordinates:
     """Return whitened coordinates from those of the scaled columns, whose covariance matrix is `gram` before scaling.
 
-    `penalty` is the diagonal matrix whose rows are stacked below the scaled rows.
+    `penalty` is the diagonal matrix whose rows are stacked below the scaled rows. `unit` is the scale of each column,
+    or inf to leave out how it varies.
     """
     mean, scale, columns = scaled.mean, scaled.scale, X.shape[1]
     # The product of two scales might overflow.
-    values, vectors = np.linalg.eigh(gram / scale[:, None] / scale + np.diag(penalty**2))
+    values, vectors = np.linalg.eigh(gram / unit[:, None] / unit + np.diag(penalty**2))
     if values[0] < BLURRED * values[-1]:
-        singular, vectors = _triangular(X, mean, scale, weight, penalty)
+        singular, vectors = _triangular(X, mean, unit, weight, penalty)
     else:
         singular = np.sqrt(values)
     # Subtraction of a mean brings the rounding error of the mean into each column, and so into each direction.

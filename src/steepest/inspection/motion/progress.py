@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from steepest.activity import on_terminal
 from steepest.notebook.line import Line, in_notebook
 from steepest.printable import quoted
 
@@ -36,7 +36,7 @@ def shown(count: int, wanted: bool | None, what: str = "drawing frames") -> Iter
     if wanted is not False and in_notebook():
         yield _lined(count, 0.0 if wanted else PATIENCE, what)
         return
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+    if wanted is False or (wanted is None and not on_terminal()):
         yield iter(range(count))
         return
     from rich.console import Console

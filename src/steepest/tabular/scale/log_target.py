@@ -14,8 +14,21 @@ from steepest.models import losses
 from steepest.models.losses import Loss, Quantile
 from steepest.printable import quoted
 from steepest.tabular.one_vs_rest import outputs_of
-from steepest.tabular.reading.arrow import Label, TableError
+from steepest.tabular.reading.arrow import Label, TableError, counted
 
+# Residuals this many robust standard deviations from their median are left out of the factor: a single one, often of a
+# row with an impossible value, can double all predictions. Of a billion normal residuals none is so far.
+FAR = 8.0
+# Far residuals are few: with more than this part of the rows, all count.
+MOST_FAR = 0.01
+# A median absolute deviation is this part of the standard deviation of normal numbers.
+PART = 0.6745
+# A rank correlation of the sizes of residuals with the predictions that matters, and how many of its standard errors,
+# 1/√n, are no chance.
+UNEVEN, ERRORS = 0.2, 4.0
+# The largest standard error of the factor, as a share of it, with which an interval of the mean is given. Measured: at
+# 0.41, of 50 rows whose logarithms scatter by 1.5, 95 % intervals hold the mean in 83 %.
+UNSURE = 0.2
 # Losses whose models are linear in the logarithm of the mean already.
 OF_LOGARITHMS = (losses.poisson, losses.gamma)
 
@@ -27,17 +40,23 @@ class LogTarget:
     The exponential of a mean of logarithms is below the mean: of a target whose logarithm scatters normally with the
     standard deviation s around z, the mean is exp(z + s²/2). The smearing estimate of the mean is exp(z) times the mean
     of exp(residual) in the training rows, and assumes no distribution. It assumes that residuals scatter alike in all
-    rows. The exponential of a median or of a quantile is the median or the quantile, so nothing is to be corrected
-    after the absolute and the quantile loss.
+    rows. Rows whose residuals are far from all others are left out of it. The exponential of a median or of a quantile
+    is the median or the quantile, so nothing is to be corrected after the absolute and the quantile loss.
 
     Parameters
     ----------
     factor : float
-        The mean of exp(residual) in the training rows; 1 after the absolute and the quantile loss.
+        The mean of exp(residual) in the training rows but the far ones; 1 after the absolute and the quantile loss.
     scatter : float
         The variance of exp(residual) divided by the square of its mean.
     rows : int
         The number of training rows.
+    far : int
+        How many of them are left out of the factor.
+    whole : float or None
+        The factor with them; None if there are none.
+    drift : float
+        The rank correlation of the sizes of the residuals with the predictions; near 0 if residuals scatter alike.
 
     References
     ----------
@@ -57,6 +76,9 @@ class LogTarget:
     factor: float
     scatter: float
     rows: int
+    far: int = 0
+    whole: float | None = None
+    drift: float = 0.0
 
     @classmethod
     def of(cls, fit: Fit, loss: Loss) -> LogTarget:
@@ -95,9 +117,26 @@ class LogTarget:
         """
         if _of_quantiles(loss):
             return cls(1.0, 0.0, len(logs))
-        ratios = np.exp(logs - outputs)
+        residuals = logs - outputs
+        sizes = np.abs(residuals - np.median(residuals))
+        far = sizes > FAR / PART * np.median(sizes)
+        if far.sum() > MOST_FAR * len(far):
+            far = np.zeros(len(far), dtype=bool)
+        ratios = np.exp(residuals[~far])
         factor = float(ratios.mean())
-        return cls(factor, float(ratios.var()) / factor**2, len(logs))
+        return cls(
+            factor,
+            float(ratios.var()) / factor**2,
+            len(logs),
+            int(far.sum()),
+            float(np.exp(residuals).mean()) if far.any() else None,
+            _rank_correlation(sizes, outputs),
+        )
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the residuals scatter more where predictions are larger, or smaller, beyond chance."""
+        return abs(self.drift) > max(UNEVEN, ERRORS / math.sqrt(self.rows))
 
     def back(self, outputs: np.ndarray) -> np.ndarray:
         """Return predictions in the units of the target.
@@ -166,6 +205,16 @@ class LogTarget:
                     f'interval="confidence": the error of the smearing factor is not known {why}; the absolute loss '
                     "predicts medians, which need no factor"
                 )
+            if self.is_uneven:
+                raise ValueError(
+                    'interval="confidence": the residuals scatter unevenly, so that one smearing factor is not that of '
+                    'all rows; fit the mean itself by loss="gamma"'
+                )
+            if (error := (self.scatter / self.rows) ** 0.5) > UNSURE:
+                raise ValueError(
+                    f'interval="confidence": the smearing factor has an error of {100 * error:.0f} %, with which '
+                    "such an interval is too short; the absolute loss predicts medians, which need no factor"
+                )
             uncertainty = fit.uncertainty(level=found.level)
             quantile = uncertainty.quantile()
             error = np.sqrt(
@@ -194,7 +243,19 @@ class LogTarget:
         done = f"{target}: fitted as its logarithm, on whose scale the parameters are; predictions are exp of that"
         if _of_quantiles(loss):
             return f"{done}, without a factor, as exp of a median or quantile is the median or quantile"
-        return f"{done} times {self.factor:.4g}, the mean of exp(residual) in the training rows (Duan's smearing)"
+        factor = f"{done} times {self.factor:.4g}, the mean of exp(residual) in the training rows (Duan's smearing)"
+        if self.whole is None:
+            return factor
+        rows = f"{counted(self.far, 'row')} far from all others"
+        return f"{factor}, without {rows}, with which it is {self.whole:.4g}"
+
+
+def _rank_correlation(some: np.ndarray, others: np.ndarray) -> float:
+    """Return the rank correlation of two arrays; 0 if one is constant."""
+    if np.ptp(some) == 0 or np.ptp(others) == 0:
+        return 0.0
+    first, second = (each.argsort().argsort() for each in (some, others))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _of_quantiles(loss: Loss) -> bool:

@@ -9,6 +9,7 @@ from steepest.tabular.warnings.answer import few_numbers, rare_class
 from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
 from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
 from steepest.tabular.warnings.distribution.skewed import skewed_target
+from steepest.tabular.warnings.distribution.uneven import uneven_scatter
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import giveaways
 from steepest.tabular.warnings.influence import rows_that_own_the_fit
@@ -44,6 +45,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     rows_that_own_the_fit,
     collinear_columns,
     skewed_target,
+    uneven_scatter,
     rare_class,
     nearly_constant,
     levels_seen_once,
