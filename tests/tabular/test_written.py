@@ -548,7 +548,16 @@ class TestIdentifiers:
         [
             ("", range(20), True),
             ("Unnamed: 0", range(1, 21), True),
-            ("", range(5, 25), False),
+            # Rows of a table: some of them, in another order, one table below the other, and those of a subset.
+            ("", range(5, 25), True),
+            ("Unnamed: 0", [*range(12), *range(15, 40)], True),
+            ("", [7 * k % 20 for k in range(20)], True),
+            ("...1", [*range(1, 21), *range(1, 16)], True),
+            ("rownames", [float(k) for k in range(85, 300, 3)], True),
+            ("index", [*range(1, 9), *range(10, 21)], True),
+            ("index", [31 * k % 97 for k in range(20)], False),
+            ("", [k % 7 for k in range(20)], False),
+            ("", [k + 0.5 for k in range(20)], False),
             ("PassengerId", range(101, 121), True),
             ("id", [f"u{k}" for k in range(20)], True),
             ("name", [f"u{k}" for k in range(20)], True),
@@ -566,6 +575,8 @@ class TestIdentifiers:
         encoding = learn_encoding(table, "y")
         assert (name not in [part.column for part in encoding.parts]) == left
         assert any("left out; features= takes it in" in note for note in encoding.notes) == left
+        unnamed = name.startswith(("column", "Unnamed", "...", "row", "index"))
+        assert dict(encoding.left_out) == ({name: "row" if unnamed else "id"} if left else {})
         assert name in [part.column for part in learn_encoding(table, "y", features=[name, "n"]).parts]
 
 

@@ -18,7 +18,7 @@ from steepest.tabular.encoders import ENCODERS, Encoder, Moment, Number, Selecti
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of, is_text
 from steepest.tabular.reading.written.dates import learn_date
-from steepest.tabular.reading.written.ids import left_out
+from steepest.tabular.reading.written.ids import has_no_name, left_out
 from steepest.tabular.reading.written.learn import WRITTEN, Spelling, Written, kind_of, learn_spelling, usual_mark
 from steepest.tabular.reading.written.marks import Marks
 from steepest.tabular.reading.written.numbers import WrittenNumber, has_comma, learn_number
@@ -74,7 +74,8 @@ class Encoding:
         How the texts of columns are written: as numbers, as dates or as texts. A column of a later table is read in the
         same way. That of the target is among them, if it is one of texts.
     left_out : tuple of (str, str)
-        The columns that tell nothing, and why each was left out: "id", "constant", "empty" or "other".
+        The columns that tell nothing, and why each was left out: "row" (the numbers or names of the rows, in a column
+        without a name), "id", "constant", "empty" or "other".
 
     Examples
     --------
@@ -382,7 +383,7 @@ def learn_encoding(
     written = tuple(spelling[part.column] for part in parts if part.column in spelling)
     used = {part.column for part in parts}
     lost = [(name, reason_left_out(column, training)) for name, column in data.items() if name not in used]
-    left_out_columns = (*((name, "id") for name in useless), *lost)
+    left_out_columns = (*((name, "row" if has_no_name(name) else "id") for name in useless), *lost)
     encoding = Encoding(parts, missing, tuple(notes), written, left_out_columns)
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 # The fewest values that must differ. Chosen, not measured: in fewer rows different values are no surprise.
 FEWEST = 10
-# The names that programs give to a column of row numbers, which had none: this library, pandas, and R.
-_UNNAMED = re.compile(r"column \d+|unnamed: \d+|\.\.\.\d+|index|level_0|row[._ ]?names?", re.IGNORECASE)
+# The names that programs give to a column that had none, or to one of row numbers: this library, pandas, and R.
+_UNNAMED = re.compile(r"column \d+|unnamed: \d+|\.\.\.\d+|level_0|row[._ ]?names?", re.IGNORECASE)
+# A name that pandas gives to row numbers, and people give to other numbers, too.
+_INDEX = "index"
 # Words in the names of identifiers. Whole numbers that differ from row to row are one only under such a name, as years
 # and amounts of money may differ, too.
 _ANYWHERE = {"id", "ids", "uid", "uuid", "guid", "rowid", "identifier"}
@@ -57,7 +59,7 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
         numbers = numbers[~np.isnan(numbers)]
         if len(numbers) < FEWEST or (numbers != np.floor(numbers)).any():
             return ""
-        if _UNNAMED.fullmatch(name) and numbers[0] in (0, 1) and (np.diff(numbers) == 1).all():
+        if _numbers_rows(name, numbers):
             return f"{name}: the numbers of the rows, so left out; features= takes it in"
         if not names_ids(name) or len(np.unique(numbers)) < len(numbers):
             return ""
@@ -66,6 +68,39 @@ def left_out(name: str, data: pa.ChunkedArray) -> str:
     why = "so it only tells the rows apart and is left out; features= takes it in"
     remark = "" if whole else almost_numeric(data)
     return f"{name}: a different {'value' if whole else 'text'} in each row, {why}{remark}"
+
+
+def has_no_name(name: str) -> bool:
+    """Tell whether a name is one that programs give to a column without a name, or to one of row numbers.
+
+    Parameters
+    ----------
+    name : str
+        The name of a column.
+
+    Returns
+    -------
+    bool
+        True if it is.
+
+    Examples
+    --------
+    >>> has_no_name("column 1"), has_no_name("Unnamed: 0"), has_no_name("customer_id")
+    (True, True, False)
+    """
+    return name.lower() == _INDEX or _UNNAMED.fullmatch(name) is not None
+
+
+def _numbers_rows(name: str, numbers: np.ndarray) -> bool:
+    """Tell whether the whole numbers of a column are those of rows: all of a table, some of them, or in any order."""
+    if not has_no_name(name):
+        return False
+    counts_up = float((np.diff(numbers) == 1).mean()) >= 0.5
+    if name.lower() == _INDEX:
+        return counts_up and numbers.min() in (0, 1)
+    distinct = len(np.unique(numbers)) / len(numbers)
+    # Two tables, one below the other, count up twice; the hours of days count up again and again.
+    return distinct == 1 or (counts_up and distinct >= 0.5)
 
 
 def names_ids(name: str, surely: bool = False) -> bool:
