@@ -39,6 +39,16 @@ class TestSkewedTarget:
         assert f"y has a skewness of {skew(y):.1f}, and its logarithm one of {skew(np.log(y)):.1f}" in warning.text
         assert "--log-target" in warning.cure
 
+    def test_by_what_it_saves_of_the_squared_error(self):
+        """It saves nothing where the target is a sum, however skewed its noise is."""
+        random = np.random.default_rng(0)
+        x = np.exp(random.normal(size=(400, 2)))
+        y = 1 + 3 * x[:, 0] + 0.2 * x[:, 1] * random.exponential(1, 400)
+        assert skew(y) > 2 > 2 * abs(skew(np.log(y)))
+        assert not found({"x": x[:, 0], "z": x[:, 1], "y": y}, held_out=0)
+        (warning,) = found(self.lognormal(), held_out=0)
+        assert "% less than that of least squares" in warning.text
+
     def test_a_skewed_column_may_explain_it(self):
         random = np.random.default_rng(0)
         x = np.exp(random.normal(size=300))
@@ -99,7 +109,22 @@ class TestParts:
         likely = np.where(np.arange(len(frame)) < 240, 0.1, 0.9)
         frame["y"] = np.where(np.random.default_rng(0).uniform(size=len(frame)) < likely, "yes", "no")
         (warning,) = found(frame, split="time", penalty=st.penalties.L2(0.1))
-        assert "the mean of y = yes is 0.1" in warning.text.lower()
+        assert warning.text.startswith("The rows with y = yes are 11.2 % of the rows to learn from and 86.7 % of those")
+        assert "drop=" not in warning.cure
+
+    def test_the_target_is_said_apart_from_the_features(self):
+        frame = series(memory=0.0)
+        late = np.arange(len(frame)) >= 240
+        frame["y"] += 5 * late
+        random = np.random.default_rng(1)
+        frame["sky"] = np.where(random.uniform(size=len(frame)) < np.where(late, 0.9, 0.1), "rain", "sun")
+        frame["x"] += 2 * late
+        (warning,) = found(frame, split="time")
+        target, _, features = warning.text.partition(" Of the features, ")
+        assert target.startswith("The mean of y is ")
+        before, after = (100 * (frame["sky"][rows] == "rain").mean() for rows in (~late, late))
+        assert f"the rows with sky=rain are {before:.3g} % of the rows to learn from and {after:.3g} %" in features
+        assert any(f"drop={names}" in warning.cure for names in (["sky", "x"], ["x", "sky"]))
 
 
 def test_clean_tables_have_no_warning():

@@ -142,6 +142,22 @@ class TestGiveaways:
             kinds = looked_at(flags | {"y": np.array(["u", "v"])[random.integers(0, 2, 8)]}, "y", held_out=0)
             assert not list(giveaways(kinds))
 
+    def test_a_threshold_of_a_measured_column_in_a_small_table(self):
+        """Also where the rarer class has 60 rows, but not of kinds that leave a gap."""
+        random = np.random.default_rng(16)
+        weight = random.normal(2940, 730, 190).round()
+        low = np.where(weight < np.quantile(weight, 0.31), "low", "not")
+        table = {"age": random.normal(size=190), "weight": weight, "y": low}
+        (first, *_) = found(table, "y")
+        assert "weight determines y: each range of its values has one class" in first.text
+        # Two kinds that differ by chance leave a gap, or are rare near the limit.
+        for seed in range(60):
+            random = np.random.default_rng(seed)
+            kind = np.arange(160) % 2
+            petal = random.normal(size=160) + random.uniform(4, 7) * kind
+            fitted = looked_at({"petal": petal, "y": np.array(["u", "v"])[kind]}, "y")
+            assert not list(giveaways(fitted)), seed
+
 
 class TestDependentColumns:
     @pytest.mark.parametrize(
@@ -186,6 +202,13 @@ class TestDependentColumns:
         k = np.random.default_rng(7).integers(0, 3, (2, ROWS))
         more = {name: np.where(gap, None, np.array(list("uvw"))[k[j]]) for j, name in enumerate("pq")}
         assert not found(plain | more, "y")
+
+    def test_what_repeats_a_date_is_left_out_in_its_place(self, plain):
+        days = pd.date_range("2013-01-01", periods=ROWS)
+        weeks, weekdays = np.divmod(np.arange(ROWS), 7)
+        text = only(plain | {"week": weeks, "weekday": weekdays, "when": days}, "y", held_out=0)
+        assert "when (days since 2013-01-01) = 7 × week + weekday" in text
+        assert "drop=['week', 'weekday']" in text
 
     def test_a_report_does_not_say_it_twice(self, plain):
         fitted = st.fit_table(plain | {"twin": plain["a"]}, "y", penalty=None)
@@ -254,7 +277,40 @@ class TestTheRest:
     def test_identifiers_and_constants_that_were_left_out(self, plain):
         text = only(plain | {"customer_id": np.arange(ROWS) + 1000, "key": [f"k{k}" for k in range(ROWS)]}, "y")
         assert text.startswith("identifier: customer_id and key have a different value in each row")
+        # Texts that differ tell nothing, so there is no cure for them.
+        assert text.endswith("To use what customer_id may measure: name all columns to use in features= (--features).")
+        assert only(plain | {"key": [f"k{k}" for k in range(ROWS)]}, "y").endswith("so it was left out.")
+        assert not found({"column 1": np.arange(1, ROWS + 1)} | plain, "y")
         assert "constant column: same has one value in all training rows" in only(plain | {"same": [4] * ROWS}, "y")
+
+    def test_a_note_that_a_warning_repeats_is_not_printed(self, plain):
+        kind = np.array(["u", "v"], dtype=object)[np.arange(ROWS) % 2]
+        kind[[17, 40, 41]] = "one", "two", "three"
+        table = plain | {"key": [f"k{k}" for k in range(ROWS)], "same": [4] * ROWS, "kind": kind}
+        fitted = st.fit_table(table, "y", held_out=0)
+        text = str(fitted)
+        assert len(fitted.warnings) == 3
+        for name in ("key", "same"):
+            assert sum(line.startswith(f"{name}: ") for line in fitted.notes) == 1
+            assert f"\n{name}: " not in text
+        assert "are pooled as" not in text
+        assert "\nkind: 2 columns against the baseline" in text
+        labels = table | {"y": np.random.default_rng(11).integers(1, 4, ROWS)}
+        assert "values are labels" not in str(st.fit_table(labels, "y", held_out=0))
+
+    def test_mostly_missing(self, plain):
+        speed = np.random.default_rng(17).normal(size=ROWS)
+        speed[: int(0.6 * ROWS)] = np.nan
+        text = only(plain | {"speed": speed}, "y", held_out=0)
+        assert "of speed in 120 (60 %), where the mean of the others is filled in" in text
+        assert "drop=['speed']" in text
+        speed[10:60] = 1.5
+        assert not found(plain | {"speed": speed}, "y", held_out=0)
+
+    def test_nothing_learned(self, plain):
+        noise = np.random.default_rng(18).normal(size=(2, ROWS))
+        text = only({"a": plain["a"], "b": noise[0], "y": noise[1]}, "y", "regression")
+        assert text.startswith("nothing learned: The columns predict rows left out no better than the mean: by exact")
 
     def test_an_identifier_that_is_used(self, plain):
         group = np.random.default_rng(9).integers(100, 160, ROWS)

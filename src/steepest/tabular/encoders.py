@@ -262,14 +262,14 @@ def reason_left_out(data: pa.ChunkedArray, rows: np.ndarray) -> str:
 
     Returns
     -------
-    {"empty", "constant", "id", "other"}
+    {"empty", "constant", "text", "other"}
         No value, one value, a text that differs from row to row, or another reason.
 
     Examples
     --------
     >>> values = arrow().chunked_array([["a", "a", "b"]])
     >>> reason_left_out(values, np.array([True, True, False])), reason_left_out(values, np.array([True, False, True]))
-    ('constant', 'id')
+    ('constant', 'text')
     """
     pyarrow = arrow()
     if pyarrow.types.is_nested(data.type):
@@ -278,7 +278,7 @@ def reason_left_out(data: pa.ChunkedArray, rows: np.ndarray) -> str:
     distinct = len(learnt.unique())
     if distinct < 2:
         return ("empty", "constant")[distinct]
-    return "id" if is_text(data.type) and distinct == len(learnt) else "other"
+    return "text" if is_text(data.type) and distinct == len(learnt) else "other"
 
 
 def _distinct(data: pa.ChunkedArray, rows: Selection) -> int:

@@ -75,7 +75,7 @@ class Encoding:
         same way. That of the target is among them, if it is one of texts.
     left_out : tuple of (str, str)
         The columns that tell nothing, and why each was left out: "row" (the numbers or names of the rows, in a column
-        without a name), "id", "constant", "empty" or "other".
+        without a name), "id" (numbers), "text" (a different one in each row), "constant", "empty" or "other".
 
     Examples
     --------
@@ -352,6 +352,7 @@ def learn_encoding(
     spelling.check(data)
     data = {name: spelling[name].read(column)[0] if name in spelling else column for name, column in data.items()}
     useless = {name: reason for name, column in data.items() if asked is None and (reason := left_out(name, column))}
+    why = [(name, "row" if has_no_name(name) else "text" if is_text(data[name].type) else "id") for name in useless]
     data = {name: column for name, column in data.items() if name not in useless}
     training = np.zeros(table.num_rows, dtype=bool)
     training[slice(None) if rows is None else rows] = True
@@ -383,8 +384,7 @@ def learn_encoding(
     written = tuple(spelling[part.column] for part in parts if part.column in spelling)
     used = {part.column for part in parts}
     lost = [(name, reason_left_out(column, training)) for name, column in data.items() if name not in used]
-    left_out_columns = (*((name, "row" if has_no_name(name) else "id") for name in useless), *lost)
-    encoding = Encoding(parts, missing, tuple(notes), written, left_out_columns)
+    encoding = Encoding(parts, missing, tuple(notes), written, (*why, *lost))
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise TableError(f"two columns would both be called {quoted(twice)}: rename one in the table")

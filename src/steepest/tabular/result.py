@@ -30,11 +30,12 @@ from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, output
 from steepest.tabular.predictor import TablePredictor, in_units
 from steepest.tabular.prepare import TableRows, prepare_again
 from steepest.tabular.printing.coefficients import coefficient_lines, effect_in_words
-from steepest.tabular.printing.warned import warning_lines
+from steepest.tabular.printing.warned import MOST_WARNINGS, warning_lines
 from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.tabular.warnings.find import warnings_of
 from steepest.tabular.warnings.fitted import FittedTable
+from steepest.tabular.warnings.said.repeated import not_repeated
 from steepest.trace import dumps
 from steepest.types import Callback, Json, Seed, Table
 
@@ -301,7 +302,7 @@ class TableFit(TablePredictor):
         lines = [doubt, ""] if doubt else []
         # The score comes first, and its confusion matrix and the warnings last.
         score, _, confusion = self._score_in_words().partition("\n\n")
-        lines += [score, "", *map(printable, self.notes), "", self._described()]
+        lines += [score, "", *map(printable, self._notes()), "", self._described()]
         lines += ["", confusion] if confusion else []
         if self.warnings:
             lines += ["", *warning_lines(self.warnings)]
@@ -338,8 +339,12 @@ class TableFit(TablePredictor):
         if doubt := self.score.doubt() if self.score else "":
             headline, text = doubt, f"{headline}\n{text}"
         return headline, "\n".join(
-            [self._score_in_words(), "", dedent(text), "", *warning_lines(self.warnings), *self.notes]
+            [self._score_in_words(), "", dedent(text), "", *warning_lines(self.warnings), *self._notes()]
         )
+
+    def _notes(self) -> list[str]:
+        """Return the notes to print: those that say more than the warnings."""
+        return not_repeated(self.notes, self.warnings[:MOST_WARNINGS], self.encoding.left_out)
 
     def _score_in_words(self) -> str:
         return self.score.words() if self.score else "no rows were held out, so there is no score"

@@ -15,6 +15,7 @@ from steepest.tabular.warnings.words import listed
 RARE = 0.05
 # The most whole numbers that are likelier labels than amounts.
 FEW_NUMBERS = 4
+FEW_TITLE = "few values to predict"
 
 
 def rare_class(fitted: FittedTable) -> Iterator[Finding]:
@@ -72,7 +73,7 @@ def few_numbers(fitted: FittedTable) -> Iterator[Finding]:
         shown = listed([f"{value:g}" for value in values])
         text = f"{fitted.target} has the values {shown} alone, and is predicted as a number."
         cure = "If these are labels: task='classification' (--task classification); if amounts, 'regression' says so."
-        yield Finding("warning", "few values to predict", text, cure)
+        yield Finding("warning", FEW_TITLE, text, cure)
 
 
 def _percent(share: float) -> str:

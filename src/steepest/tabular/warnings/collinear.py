@@ -9,6 +9,7 @@ import numpy as np
 from steepest.finding import Finding
 from steepest.models.losses.smooth import Squared
 from steepest.tabular.categories.levels import Category
+from steepest.tabular.encoders import Moment
 from steepest.tabular.method import has_coefficients
 from steepest.tabular.warnings.dependence import EXACT, INFLATION, ROUNDING, Relation, relations_of
 from steepest.tabular.warnings.fitted import FittedTable
@@ -136,7 +137,8 @@ def _exact(fitted: FittedTable, owner: str, relations: list[Relation]) -> Findin
         what = f"{listed(names, 3)} {those} of values of {listed([*others, *own])}"
         if other and len(parts[other].names) < len(part.names):
             owner = other
-    cure = f"Their coefficients can't be told apart; leave one out: {option('drop', [owner])}."
+    drop, leave = _dropped(fitted, owner, others)
+    cure = f"Their coefficients can't be told apart; {leave}: {option('drop', drop)}."
     return Finding("warning", DEPENDENT, f"{what}.", cure)
 
 
@@ -151,8 +153,20 @@ def _near(fitted: FittedTable, owner: str, relations: list[Relation]) -> Finding
     text = (
         f"{name} is nearly determined by {by}: the variance of its coefficient is {size} times what it would be alone."
     )
-    cure = f"If the coefficients matter, leave one out: {option('drop', [owner])}; predictions hardly suffer."
+    drop, leave = _dropped(fitted, owner, list(dict.fromkeys(fitted.owners[k] for k in worst.others)))
+    cure = f"If the coefficients matter, {leave}: {option('drop', drop)}; predictions hardly suffer."
     return Finding("warning", NEARLY, text, cure)
+
+
+def _dropped(fitted: FittedTable, owner: str, others: list[str]) -> tuple[list[str], str]:
+    """Return which of dependent columns to leave out, and the words for it.
+
+    A date also has cycles, such as that of the hours of a day. So the columns that repeat it are left out in its place.
+    """
+    kinds = {part.column: isinstance(part, Moment) for part, _ in fitted.parts}
+    plain = [name for name in others if not kinds[name]] if kinds[owner] else []
+    plain = plain or [owner]
+    return plain, "leave one out" if len(plain) == 1 else "leave out those that repeat the date"
 
 
 def _codes(fitted: FittedTable, owner: str) -> np.ndarray:

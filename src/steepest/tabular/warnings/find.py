@@ -8,6 +8,8 @@ from steepest.finding import Finding
 from steepest.tabular.warnings.answer import few_numbers, rare_class
 from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
 from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
+from steepest.tabular.warnings.distribution.missing import mostly_missing
+from steepest.tabular.warnings.distribution.nothing import nothing_learned
 from steepest.tabular.warnings.distribution.skewed import skewed_target
 from steepest.tabular.warnings.distribution.uneven import uneven_scatter
 from steepest.tabular.warnings.fitted import FittedTable
@@ -41,6 +43,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     dependent_rows,
     differing_parts,
     few_numbers,
+    nothing_learned,
     more_columns_than_rows,
     rows_that_own_the_fit,
     collinear_columns,
@@ -48,6 +51,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     uneven_scatter,
     rare_class,
     nearly_constant,
+    mostly_missing,
     levels_seen_once,
     ids_as_numbers,
     left_out_columns,

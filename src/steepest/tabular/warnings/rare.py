@@ -17,6 +17,7 @@ from steepest.tabular.warnings.words import listed, option
 # another. Chosen, not measured: a mean of five numbers has an error of half their spread.
 NEARLY = 0.99
 FEWEST = 5
+ONCE_TITLE = "values seen once"
 
 
 def nearly_constant(fitted: FittedTable) -> Iterator[Finding]:
@@ -66,7 +67,7 @@ def levels_seen_once(fitted: FittedTable) -> Iterator[Finding]:
             text = f"{counted(len(part.pooled), 'value')} of {part.column} occur in one training row each: "
             text += f"{listed(part.pooled)}. They share the coefficient {part.names[-1]}."
             cure = "Join them with other values, if they belong together."
-            yield Finding("warning", "values seen once", text, cure)
+            yield Finding("warning", ONCE_TITLE, text, cure)
             continue
         counts = fitted.matrix[:, columns].sum(axis=0)
         if once := np.flatnonzero(counts == 1).tolist():

@@ -11,6 +11,10 @@ ERRORS = 0.005
 # Measurements that tell a few rows apart are no surprise: petals tell 50 setosas from 100 other irises. If a column has
 # more numbers than there are classes, and one besides, it counts only if a guess is wrong in at least so many rows.
 LEAST_ERRORS = 100
+# Kinds that differ leave a gap, and become rare towards it. A threshold of the column itself cuts where its numbers are
+# as dense as elsewhere: then a class of so many rows is enough. The gap, and the median of so many spaces on each side
+# of it, may be at most so many times the usual space. Chosen, not measured.
+LEAST_CUT, SPACES, WIDE = 20, 5, 2.0
 
 
 def separates(x: np.ndarray, y: np.ndarray, chance: float, texts: bool) -> tuple[int, int, int] | None:
@@ -50,12 +54,30 @@ def separates(x: np.ndarray, y: np.ndarray, chance: float, texts: bool) -> tuple
     # values, or limits between ranges, can describe.
     ways = float(-(counts * np.log(counts / rows)).sum())
     rules = len(values) * math.log(len(counts)) if by_value else (len(counts) - 1) * math.log(rows)
-    if ways - rules < -math.log(chance) or (not by_value and guess < LEAST_ERRORS):
+    if ways - rules < -math.log(chance):
         return None
+    if not by_value and guess < LEAST_ERRORS:
+        return (0, guess, 0) if counts.min() >= LEAST_CUT and _cut(values, codes.ravel(), y) else None
     shape = len(values), int(y.max()) + 1
     table = np.bincount(codes.ravel() * shape[1] + y, minlength=shape[0] * shape[1]).reshape(shape)
     wrong = rows - (int(table.max(axis=1).sum()) if by_value else _best_ranges(table[:, table.any(axis=0)], values))
     return (wrong, guess, len(values) if by_value else 0) if wrong <= ERRORS * guess else None
+
+
+def _cut(values: np.ndarray, codes: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether each class has one range of the values, and no gap is between the ranges."""
+    first, last = np.full(len(values), y.max() + 1), np.full(len(values), -1)
+    np.minimum.at(first, codes, y)
+    np.maximum.at(last, codes, y)
+    limits = np.flatnonzero(np.diff(first)) + 1
+    if (first != last).any() or len(limits) != len(np.unique(y)) - 1:
+        return False
+    if limits.min() <= SPACES or limits.max() >= len(values) - SPACES:
+        return False
+    spaces = np.diff(values)
+    # The space before the value k is spaces[k - 1].
+    near = [(spaces[k - 1], *(np.median(spaces[i : i + SPACES]) for i in (k - 1 - SPACES, k))) for k in limits.tolist()]
+    return bool(np.max(near) <= WIDE * np.median(spaces))
 
 
 def _best_ranges(table: np.ndarray, values: np.ndarray) -> int:

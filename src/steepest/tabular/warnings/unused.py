@@ -16,10 +16,15 @@ from steepest.tabular.warnings.words import listed, option
 # nearly all must differ. Chosen, not measured: a code of up to 20 groups may be in an order.
 MANY = 20
 NEARLY_ALL = 0.9
+# The reasons to leave out a column that are said of identifiers: whole numbers, and texts.
+IDENTIFIERS = ("id", "text")
+ID_TITLE, CONSTANT_TITLE = "identifier", "constant column"
 
 
 def left_out_columns(fitted: FittedTable) -> Iterator[Finding]:
     """Yield a finding for identifiers, and one for constant columns.
+
+    Row numbers in a column without a name are no news.
 
     Parameters
     ----------
@@ -31,18 +36,20 @@ def left_out_columns(fitted: FittedTable) -> Iterator[Finding]:
     Finding
         At most one of each kind.
     """
-    by_reason: dict[str, list[str]] = {}
-    for column, reason in fitted.ready.encoding.left_out:
-        by_reason.setdefault(reason, []).append(column)
-    if ids := by_reason.get("id"):
+    left_out = fitted.ready.encoding.left_out
+    if ids := [column for column, reason in left_out if reason in IDENTIFIERS]:
         have, they = ("has", "it was") if len(ids) == 1 else ("have", "they were")
         text = f"{listed(ids)} {have} a different value in each row, which says nothing of other rows, so {they}"
-        cure = f"To use what it measures: features= (--features) with {listed(ids)} among the names."
-        yield Finding("warning", "identifier", f"{text} left out.", cure)
-    if constant := by_reason.get("constant"):
+        # Texts of which each differs tell nothing, whatever they measure.
+        numbers = [column for column, reason in left_out if reason == "id"]
+        cure = ""
+        if numbers:
+            cure = f"To use what {listed(numbers)} may measure: name all columns to use in features= (--features)."
+        yield Finding("warning", ID_TITLE, f"{text} left out.", cure)
+    if constant := [column for column, reason in left_out if reason == "constant"]:
         have, they = ("has", "it was") if len(constant) == 1 else ("have", "they were")
         text = f"{listed(constant)} {have} one value in all training rows, so {they} left out."
-        yield Finding("warning", "constant column", text, f"To say so: {option('drop', constant)}.")
+        yield Finding("warning", CONSTANT_TITLE, text, f"To say so: {option('drop', constant)}.")
 
 
 def ids_as_numbers(fitted: FittedTable) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from steepest.tabular.one_vs_rest import outputs_of
 from steepest.tabular.reading.arrow import counted
 from steepest.tabular.score import predicts_probabilities
 from steepest.tabular.warnings.fitted import FittedTable
+from steepest.tabular.warnings.words import option
 
 # A correlation of neighbouring residuals that matters, and how many of its standard errors, 1/√n, are no chance.
 CORRELATION, ERRORS = 0.2, 4.0
@@ -100,37 +101,56 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
     names = [fitted.target]
     learned, held_out = ([rows.y] for rows in (ready.training, ready.held_out))
     if ready.classes is not None:
-        names = [f"{fitted.target} = {label}" for label in ready.classes]
-        learned, held_out = ([rows[0] == k for k in range(len(names))] for rows in (learned, held_out))
+        # Of two classes the second says it all.
+        told = [k for k in range(len(ready.classes)) if k or len(ready.classes) > 2]
+        names = [f"{fitted.target} = {ready.classes[k]}" for k in told]
+        learned, held_out = ([rows[0] == k for k in told] for rows in (learned, held_out))
+    targets, owned = len(names), dict[str, str]()
     for column, (name, owner) in enumerate(zip(fitted.names, fitted.owners, strict=True)):
         # What comes from the column that orders the rows differs by design.
         if owner != parts.ordered_by:
             names.append(name)
+            owned[name] = owner
             learned.append(ready.training.X[:, column])
             held_out.append(ready.held_out.X[:, column])
     shifts = {}
-    for name, some, others in zip(names, learned, held_out, strict=True):
-        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names)):
-            shifts[name] = shift
+    for k, (name, some, others) in enumerate(zip(names, learned, held_out, strict=True)):
+        some, others = np.asarray(some, dtype=float), np.asarray(others, dtype=float)
+        if shift := _shift(some, others, len(names)):
+            is_share = bool(np.isin(some, (0, 1)).all() and np.isin(others, (0, 1)).all())
+            shifts[k] = shift[0], _in_words(name, is_share, *shift)
     if not shifts:
         return
-    largest = sorted(shifts, key=lambda name: -shifts[name][0])
-    shown = "; ".join(
-        f"the mean of {name} is {before:.4g} in the rows to learn from and {after:.4g} in those held out, "
-        f"{size:.1f} standard deviations apart"
-        for name in largest[:MOST_NAMED]
-        for size, before, after in [shifts[name]]
-    )
-    if left := len(largest) - MOST_NAMED:
-        shown += f"; and {counted(left, 'more column')}" if left > 0 else ""
+    largest = sorted(shifts, key=lambda k: -shifts[k][0])
+    of_target, features = ([k for k in largest if (k < targets) == of] for of in (True, False))
+    sentences = []
+    for what, found, noun in (("", of_target, "more class"), ("of the features, ", features, "more column")):
+        said = "; ".join(shifts[k][1] for k in found[:MOST_NAMED])
+        if (left := len(found) - MOST_NAMED) > 0:
+            said += f"; and {counted(left, noun)}"
+        if said:
+            said = what * bool(of_target) + said
+            sentences.append(f"{said[0].upper()}{said[1:]}.")
+    drifting = list(dict.fromkeys(owned[names[k]] for k in features))
     yield Finding(
         "warning",
         "the held-out rows differ from those to learn from",
-        f"{shown[0].upper()}{shown[1:]}.",
-        "The score is that of such rows, and holds for new rows that differ alike. Leave out columns that drift, or "
-        "give more recent rows."
+        " ".join(sentences),
+        "The score is that of such rows, and holds for new rows that differ alike. Give more recent rows"
+        + (f", or leave out what drifts: {option('drop', drifting[:MOST_NAMED])}." if drifting else ".")
         if parts.ordered_by
         else "The score is that of such groups, and others may be easier or harder: give more groups if you can.",
+    )
+
+
+def _in_words(name: str, is_share: bool, size: float, before: float, after: float) -> str:
+    """Return how a column differs."""
+    if is_share:
+        of = f"{100 * before:.3g} % of the rows to learn from and {100 * after:.3g} % of those held out"
+        return f"the rows with {name} are {of}"
+    return (
+        f"the mean of {name} is {before:.4g} in the rows to learn from and {after:.4g} in those held out, "
+        f"{size:.1f} standard deviations apart"
     )
 
 
