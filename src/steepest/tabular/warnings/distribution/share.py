@@ -43,7 +43,7 @@ def large_held_out_part(fitted: FittedTable) -> Iterator[Finding]:
         "far more rows are held out than asked for",
         f"{held_out:,} of {counted(rows, 'row')} are held out, {100 * held_out / rows:.0f} % in place of "
         f"{100 * parts.asked:.3g} %: {cause}.",
-        "The fit learns from few rows: split by a column with smaller groups, or at random."
+        "The fit learns from fewer rows than it could: split by a column with smaller groups, or at random."
         if parts.grouped_by
-        else "The fit learns from few rows: split by a column that orders the rows more finely, or at random.",
+        else "The fit learns from fewer rows than it could: split by a column that orders the rows more finely, or at random.",
     )
