@@ -33,17 +33,14 @@ def large_held_out_part(fitted: FittedTable) -> Iterator[Finding]:
     rows, held_out = len(parts.training), int((~parts.training).sum())
     if held_out <= TOO_MANY * parts.asked * rows:
         return
-    cause = (
-        f"even the smallest group of {parts.grouped_by} has as many"
-        if parts.grouped_by
-        else f"they all have the last value of {parts.ordered_by}"
-    )
+    if parts.grouped_by:
+        cause, better = f"even the smallest group of {parts.grouped_by} has as many", "with smaller groups"
+    else:
+        cause, better = f"they all have the last value of {parts.ordered_by}", "that orders the rows more finely"
     yield Finding(
         "warning",
         "far more rows are held out than asked for",
         f"{held_out:,} of {counted(rows, 'row')} are held out, {100 * held_out / rows:.0f} % in place of "
         f"{100 * parts.asked:.3g} %: {cause}.",
-        "The fit learns from fewer rows than it could: split by a column with smaller groups, or at random."
-        if parts.grouped_by
-        else "The fit learns from fewer rows than it could: split by a column that orders the rows more finely, or at random.",
+        f"The fit learns from fewer rows than it could: split by a column {better}, or at random.",
     )
