@@ -8,6 +8,7 @@ from steepest.finding import Finding
 from steepest.tabular.warnings.answer import few_numbers, rare_class
 from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
 from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
+from steepest.tabular.warnings.distribution.share import large_held_out_part
 from steepest.tabular.warnings.distribution.skewed import skewed_target
 from steepest.tabular.warnings.distribution.uneven import uneven_scatter
 from steepest.tabular.warnings.fitted import FittedTable
@@ -39,6 +40,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     giveaways,
     adds_up_to_target,
     dependent_rows,
+    large_held_out_part,
     differing_parts,
     few_numbers,
     more_columns_than_rows,
