@@ -10,6 +10,7 @@ import steepest as st
 TITLES = {
     "heavily skewed target",
     "neighbouring rows are alike",
+    "the residuals follow a column",
     "the held-out rows differ from those to learn from",
 }
 
@@ -76,6 +77,21 @@ class TestNeighbours:
     def test_nor_does_that_of_a_column_which_the_model_misfits(self):
         frame = series(memory=0.0).drop(columns="day").sort_values("x")
         assert not found(frame.assign(y=frame["y"] + 3 * frame["x"] ** 2))
+
+    def test_a_sorted_column_that_the_model_misfits_in_steps_or_waves_is_named(self):
+        random = np.random.default_rng(0)
+        age = np.sort(random.uniform(20, 90, 400))
+        steps = 3 * (age >= 65) + 0.02 * age + 0.7 * random.normal(size=400)
+        for y in (steps, np.sin(age / 3) + 0.3 * random.normal(size=400)):
+            (warning,) = found({"age": age, "y": y})
+            assert warning.title == "the residuals follow a column"
+            assert warning.text.startswith("The table is sorted by age, and")
+            assert "The model misfits age, or" in warning.text
+
+    def test_neighbours_among_rows_with_one_value_of_a_sorted_column_are_alike(self):
+        frame = series().drop(columns="day")
+        (warning,) = found(frame.assign(late=np.arange(300) >= 150))
+        assert warning.title == "neighbouring rows are alike"
 
     def test_nothing_is_said_if_the_last_rows_are_held_out(self):
         assert not any(each.title == "neighbouring rows are alike" for each in found(series(), split="time"))
