@@ -202,8 +202,8 @@ def _misfit(found: tuple[float, int], column: str, against: int) -> Finding:
         "the residuals follow a column",
         f"The table is sorted by {shown}{nearly}, and in this order the residuals of neighbours have a correlation of "
         f"{correlation:.2f} in {rows:,} rows. The model misfits {shown}, or rows that are near in {shown} are alike.",
-        f"Plot the residuals over {shown}, and add a column that follows them, such as a power or a step. If {shown} is "
-        f"a time, hold out the last rows: split={column!r} (--split {shlex.quote(column)}).",
+        f"Plot the residuals over {shown}, and add a column that follows them, such as a power or a step. If {shown} "
+        f"is a time, hold out the last rows: split={column!r} (--split {shlex.quote(column)}).",
     )
 
 
