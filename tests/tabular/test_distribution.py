@@ -6,6 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import skew
 
 import steepest as st
+from steepest.tabular.prepare import prepare
 
 TITLES = {
     "heavily skewed target",
@@ -116,6 +117,34 @@ class TestParts:
         frame["y"] = np.where(np.random.default_rng(0).uniform(size=len(frame)) < likely, "yes", "no")
         (warning,) = found(frame, split="time", penalty=st.penalties.L2(0.1))
         assert "the mean of y = yes is 0.1" in warning.text.lower()
+
+
+class TestGroups:
+    """The groups are exchangeable: those that are held out are drawn at random."""
+
+    def table(self, seed, count, apart=0.0):
+        random = np.random.default_rng(seed)
+        group = np.repeat(np.arange(count), 40)
+        x = random.normal(size=count)[group] + random.normal(size=len(group))
+        y = x + random.normal(size=count)[group] + random.normal(size=len(group))
+        return pd.DataFrame({"group": [f"g{k}" for k in group], "x": x, "y": y})
+
+    def test_chance_among_groups_is_no_difference(self):
+        title = "the held-out rows differ from those to learn from"
+        for count in (2, 5, 10, 30):
+            for seed in range(8):
+                frame = self.table(seed, count)
+                assert not any(each.title == title for each in found(frame, split="group", rng=seed)), (count, seed)
+
+    def test_groups_that_differ_beyond_chance_are_named(self):
+        frame = self.table(0, 30)
+        parts = prepare(
+            frame, "y", None, 0.2, np.random.default_rng(0),
+            features=None, drop=(), missing="mean", max_categories=50, split="group",
+        )  # fmt: skip
+        frame.loc[parts.held_out.numbers, "x"] += 8
+        (warning,) = found(frame, split="group")
+        assert "x" in warning.text
 
 
 def test_clean_tables_have_no_warning():

@@ -32,6 +32,8 @@ AGAINST = 0.01
 SMOOTH = 5
 # A difference of the parts that matters, in standard deviations, and the chance for any column below which it is none.
 SHIFT, CHANCE = 0.5, 1e-4
+# The same chance for the means of groups, which are few: of ten groups two are seen if they lie about 5 deviations away.
+CHANCE_OF_GROUPS = 1e-3
 # The most columns that a warning names.
 MOST_NAMED = 3
 
@@ -116,9 +118,10 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
             names.append(name)
             learned.append(ready.training.X[:, column])
             held_out.append(ready.held_out.X[:, column])
-    shifts = {}
+    shifts, groups = {}, ready.groups
+    of_groups = None if groups is None else (groups[ready.training.numbers], groups[ready.held_out.numbers])
     for name, some, others in zip(names, learned, held_out, strict=True):
-        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names)):
+        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names), of_groups):
             shifts[name] = shift
     if not shifts:
         return
@@ -219,10 +222,17 @@ def _warning(found: tuple[float, int], order: str, cure: str) -> Finding:
     )
 
 
-def _shift(some: np.ndarray, others: np.ndarray, columns: int) -> tuple[float, float, float] | None:
-    """Return the difference of two means in standard deviations, and the means, if it is large and no chance."""
-    from scipy.stats import ks_2samp
+def _shift(
+    some: np.ndarray, others: np.ndarray, columns: int, groups: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[float, float, float] | None:
+    """Return the difference of two means in standard deviations, and the means, if it is large and no chance.
 
+    Rows of one group are alike, so where groups were held out, chance also draws from their means.
+    """
+    from scipy.stats import ks_2samp, ttest_ind
+
+    if groups is not None:
+        groups = groups[0][~np.isnan(some)], groups[1][~np.isnan(others)]
     some, others = some[~np.isnan(some)], others[~np.isnan(others)]
     if not (some.size and others.size):
         return None
@@ -231,4 +241,15 @@ def _shift(some: np.ndarray, others: np.ndarray, columns: int) -> tuple[float, f
     size = abs(after - before) / spread if spread else 0.0
     if size <= SHIFT or ks_2samp(some, others).pvalue * columns >= CHANCE:
         return None
+    if groups is not None:
+        means = [_means(values, codes) for values, codes in zip((some, others), groups, strict=True)]
+        # Two groups show nothing of how groups vary.
+        if sum(map(len, means)) < 3 or ttest_ind(*means).pvalue * columns >= CHANCE_OF_GROUPS:
+            return None
     return size, before, after
+
+
+def _means(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the mean of each group."""
+    _, groups, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(groups, values) / sizes)
