@@ -32,7 +32,7 @@ AGAINST = 0.01
 SMOOTH = 5
 # A difference of the parts that matters, in standard deviations, and the chance for any column below which it is none.
 SHIFT, CHANCE = 0.5, 1e-4
-# The same chance for the means of groups, which are few: of ten groups two are seen if they lie about 5 deviations away.
+# The same for the means of groups, which are few: two of ten groups are seen if they lie about 5 deviations away.
 CHANCE_OF_GROUPS = 1e-3
 # The most columns that a warning names.
 MOST_NAMED = 3
