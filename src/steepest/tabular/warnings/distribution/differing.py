@@ -107,6 +107,9 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
     ready, parts = fitted.ready, fitted.ready.parts
     if parts is None or not (parts.ordered_by or parts.grouped_by) or not len(ready.held_out.y):
         return
+    groups = None
+    if ready.groups is not None:
+        groups = ready.groups[ready.training.numbers], ready.groups[ready.held_out.numbers]
     names = [fitted.target]
     learned, held_out = ([rows.y] for rows in (ready.training, ready.held_out))
     if ready.classes is not None:
@@ -118,10 +121,9 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
             names.append(name)
             learned.append(ready.training.X[:, column])
             held_out.append(ready.held_out.X[:, column])
-    shifts, groups = {}, ready.groups
-    of_groups = None if groups is None else (groups[ready.training.numbers], groups[ready.held_out.numbers])
+    shifts = {}
     for name, some, others in zip(names, learned, held_out, strict=True):
-        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names), of_groups):
+        if shift := _shift(np.asarray(some, dtype=float), np.asarray(others, dtype=float), len(names), groups):
             shifts[name] = shift
     if not shifts:
         return
