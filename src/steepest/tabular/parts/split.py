@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,8 @@ class Parts:
         True for training rows, False for held-out rows.
     which : str
         What the held-out rows are, for a note; "" if they were drawn at random.
+    groups : array of int of shape (rows,), optional
+        The group of each row, if groups decided.
     ordered_by, grouped_by : str
         The column that decided, by its order or by its groups; "" if there is none.
     asked : float
@@ -39,6 +41,7 @@ class Parts:
 
     training: np.ndarray
     which: str = ""
+    groups: np.ndarray | None = None
     ordered_by: str = ""
     grouped_by: str = ""
     asked: float = 0.0
@@ -151,7 +154,7 @@ def parts_of(
     data = read(name)
     types = arrow().types
     if is_text(data.type) or types.is_boolean(data.type):
-        parts = _grouped(name, data, fraction, random)
+        parts = replace(_grouped(name, data, fraction, random), groups=as_codes(data)[0])
     elif family_of(data.type) or types.is_integer(data.type) or types.is_floating(data.type):
         parts = _ordered(name, data, fraction)
     elif types.is_decimal(data.type):
