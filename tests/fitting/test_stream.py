@@ -71,6 +71,23 @@ def test_an_l1_penalty_finds_the_zeros_of_a_fit_to_all_rows(kind):
     np.testing.assert_allclose(coef, exact, atol=0.05)
 
 
+@pytest.mark.parametrize("forget", [None, 500])
+def test_a_penalty_that_leaves_no_column_is_no_limit(forget):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((5_000, 4))
+    y = 5 + X @ [0.2, -0.2, 0, 0] + rng.standard_normal(5_000)
+    # No coefficient leaves 0 where the penalty is above the largest slope of the loss at 0.
+    assert np.abs(2 * (X - X.mean(axis=0)).T @ (y - y.mean()) / 5_000).max() < 1
+    # A last block whose mean is by chance that of the first, from which the start is.
+    y[4_500:] += y[:500].mean() - y[4_500:].mean()
+    fit = st.fit(st.models.Linear(), blocks(X, y, 500), penalty=st.penalties.L1(1.0), rng=0, forget=forget)
+    assert not fit.params["coef"].any()
+    assert fit.params["intercept"] == pytest.approx(y.mean(), abs=0.1)
+    assert (fit.outcome, fit.success) == ("completed", True)
+    assert "the penalty sets all coefficients to 0; " in fit.message
+    assert "no better" not in fit.message
+
+
 def test_near_the_maximum_likelihood_of_classes():
     X, y = raw(20_000, kind="classes")
     fit, whole = st.fit(st.models.Logistic(), blocks(X, y), rng=0), st.fit(st.models.Logistic(), X, y)
@@ -330,10 +347,11 @@ def test_other_refusals():
         st.fit(st.models.Linear(), [(A, B), (A, B)])
 
 
-def test_an_answer_no_better_than_the_start_is_named():
+@pytest.mark.parametrize("penalty", [None, st.penalties.L1(3.0)])
+def test_an_answer_no_better_than_the_start_is_named(penalty):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((400, 30)), rng.standard_normal(400)
     y[300:] += 100
-    fit = st.fit(st.models.Linear(), blocks(X, y, 100), start=[*np.zeros(30), 100.0], rng=0)
+    fit = st.fit(st.models.Linear(), blocks(X, y, 100), start=[*np.zeros(30), 100.0], penalty=penalty, rng=0)
     assert "no better than the start" in fit.message
     assert (fit.outcome, fit.success) == ("iteration limit", False)

@@ -6,10 +6,12 @@ from scipy.signal import lfilter
 from scipy.stats import skew
 
 import steepest as st
+from steepest.tabular.prepare import prepare
 
 TITLES = {
     "heavily skewed target",
     "neighbouring rows are alike",
+    "the residuals follow a column",
     "the held-out rows differ from those to learn from",
 }
 
@@ -87,6 +89,21 @@ class TestNeighbours:
         frame = series(memory=0.0).drop(columns="day").sort_values("x")
         assert not found(frame.assign(y=frame["y"] + 3 * frame["x"] ** 2))
 
+    def test_a_sorted_column_that_the_model_misfits_in_steps_or_waves_is_named(self):
+        random = np.random.default_rng(0)
+        age = np.sort(random.uniform(20, 90, 400))
+        steps = 3 * (age >= 65) + 0.02 * age + 0.7 * random.normal(size=400)
+        for y in (steps, np.sin(age / 3) + 0.3 * random.normal(size=400)):
+            (warning,) = found({"age": age, "y": y})
+            assert warning.title == "the residuals follow a column"
+            assert warning.text.startswith("The table is sorted by age, and")
+            assert "The model misfits age, or" in warning.text
+
+    def test_neighbours_among_rows_with_one_value_of_a_sorted_column_are_alike(self):
+        frame = series().drop(columns="day")
+        (warning,) = found(frame.assign(late=np.arange(300) >= 150))
+        assert warning.title == "neighbouring rows are alike"
+
     def test_nothing_is_said_if_the_last_rows_are_held_out(self):
         assert not any(each.title == "neighbouring rows are alike" for each in found(series(), split="time"))
 
@@ -125,6 +142,34 @@ class TestParts:
         before, after = (100 * (frame["sky"][rows] == "rain").mean() for rows in (~late, late))
         assert f"the rows with sky=rain are {before:.3g} % of the rows to learn from and {after:.3g} %" in features
         assert any(f"drop={names}" in warning.cure for names in (["sky", "x"], ["x", "sky"]))
+
+
+class TestGroups:
+    """The groups are exchangeable: those that are held out are drawn at random."""
+
+    def table(self, seed, count, apart=0.0):
+        random = np.random.default_rng(seed)
+        group = np.repeat(np.arange(count), 40)
+        x = random.normal(size=count)[group] + random.normal(size=len(group))
+        y = x + random.normal(size=count)[group] + random.normal(size=len(group))
+        return pd.DataFrame({"group": [f"g{k}" for k in group], "x": x, "y": y})
+
+    def test_chance_among_groups_is_no_difference(self):
+        title = "the held-out rows differ from those to learn from"
+        for count in (2, 5, 10, 30):
+            for seed in range(8):
+                frame = self.table(seed, count)
+                assert not any(each.title == title for each in found(frame, split="group", rng=seed)), (count, seed)
+
+    def test_groups_that_differ_beyond_chance_are_named(self):
+        frame = self.table(0, 30)
+        parts = prepare(
+            frame, "y", None, 0.2, np.random.default_rng(0),
+            features=None, drop=(), missing="mean", max_categories=50, split="group",
+        )  # fmt: skip
+        frame.loc[parts.held_out.numbers, "x"] += 8
+        (warning,) = found(frame, split="group")
+        assert "x" in warning.text
 
 
 def test_clean_tables_have_no_warning():

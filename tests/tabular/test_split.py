@@ -90,12 +90,51 @@ class TestGroups:
         assert again.score.value == pytest.approx(fitted.score.value)
 
 
+class TestShare:
+    TITLE = "far more rows are held out than asked for"
+
+    def split(self, column, rng=0, **options):
+        """The table of a column with a target of its own, and whether it is warned that too many rows are held out."""
+        random = np.random.default_rng(5)
+        frame = pd.DataFrame({"by": column, "x": random.normal(size=len(column))})
+        frame["y"] = frame["x"] + random.normal(size=len(column))
+        fitted = st.fit_table(frame, "y", split="by", rng=rng, penalty=None, **options)
+        return (~fitted.learnt).sum(), [str(each) for each in fitted.warnings if each.title == self.TITLE]
+
+    @pytest.mark.parametrize("rng", range(6))
+    def test_groups_that_are_too_large_are_passed_over(self, rng):
+        assert self.split(np.repeat(["big", "s"], [190, 10]), rng) == (10, [])
+        # 40 rows are asked for: with the group of 40 or, if that of 10 comes first, with both.
+        rows, warned = self.split(np.repeat(["a", "b", "c"], [150, 40, 10]), rng)
+        assert rows in (40, 50)
+        assert not warned
+
+    def test_a_smallest_group_of_half_the_rows_is_named(self):
+        rows, warned = self.split(np.repeat(["a", "b"], [110, 90]))
+        assert rows == 90
+        assert "90 of 200 rows are held out, 45 % in place of 20 %: even the smallest group" in warned[0]
+
+    def test_dates_that_are_nearly_all_the_last(self):
+        days = pd.to_datetime(np.repeat(["2020-01-01", "2020-01-02"], [5, 195]))
+        rows, warned = self.split(days)
+        assert rows == 195
+        assert "98 % in place of 20 %: they all have the last value of by." in warned[0]
+
+    def test_twice_as_many_are_not_named(self):
+        assert self.split(np.repeat([1, 2], [60, 40])) == (40, [])
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("split", "options", "message"),
         [
             ("time", {"day": None}, "split='time': the table has no column of dates"),
             ("time", {"night": sales()["day"]}, "split='time': the table has 2 columns of dates, 'day', 'night'"),
+            (
+                "time",
+                {"time": 1.0},
+                "may mean the column 'time' or that of the dates, 'day': give split='day'",
+            ),
             ("shopp", {}, "split='shopp' is no column: did you mean 'shop'"),
             ("y", {}, "split='y' is the target"),
             ("one", {"one": 1.0}, "fewer than two different values"),

@@ -17,7 +17,7 @@ from steepest.tabular.prepare import prepare
 from steepest.tabular.warnings.find import warnings_of
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import giveaways
-from steepest.tabular.warnings.influence import _distances
+from steepest.tabular.warnings.influence import _distances, _newton_step
 from steepest.tabular.warnings.moments import Moments
 
 ROWS = 200
@@ -221,12 +221,12 @@ class TestInfluence:
     counts = np.array([1.0, 0, 2, 1, 3, 2, 4, 3, 5, 4, 6, 2])
     binary = np.array([0.0, 0, 1, 0, 0, 1, 0, 1, 1, 1, 1, 0])
 
-    # Estimates, and Cook's distances and leverages of rows 1, 6 and 12, by statsmodels 0.14.
+    # Estimates, and Cook's distances and leverages of rows 1, 6 and 12, by statsmodels 0.14; of counts with scale="X2".
     @pytest.mark.parametrize(
         ("loss", "y", "params", "distance", "leverage"),
         [
             ("log_loss", binary, (0.18486801, -0.02113724), (0.1083089, 0.05150470, 26.00099), (0.1369731, 0.9051788)),
-            ("poisson", counts, (0.93496376, 0.00827143), (0.08022322, 0.00936668, 70.53687), (0.1275334, 0.9332254)),
+            ("poisson", counts, (0.93496376, 0.00827143), (0.06497198, 0.00758598, 57.12710), (0.1275334, 0.9332254)),
             ("squared", counts, (2.52721573, 0.02522086), (0.0653913, 0.00748678, 43.29346), (0.1357937, 0.9137931)),
         ],
     )
@@ -239,9 +239,9 @@ class TestInfluence:
             loss=getattr(st.losses, loss),
             moments=Moments.of(self.x[:, None]),
         )
-        ours, hat = _distances(table)
-        np.testing.assert_allclose(ours[[0, 5, 11]], distance, rtol=1e-4)
-        np.testing.assert_allclose(hat[[0, 11]], leverage, rtol=1e-4)
+        ours = _distances(_newton_step(table), 0.0)
+        np.testing.assert_allclose(ours.distance[[0, 5, 11]], distance, rtol=1e-4)
+        np.testing.assert_allclose(ours.leverage[[0, 11]], leverage, rtol=1e-4)
 
     def test_coefficients_of_another_penalty_have_no_distances(self):
         fit = SimpleNamespace(params={"coef": np.array([0.1]), "intercept": 2.0}, path=None)
@@ -252,13 +252,33 @@ class TestInfluence:
             loss=st.losses.squared,
             moments=Moments.of(self.x[:, None]),
         )
-        assert _distances(table) is None
+        assert _newton_step(table) is None
 
     def test_a_row_that_owns_the_fit_is_named(self, plain):
         plain["a"][16], plain["y"][16] = 60, -300
         text = only(plain, "y", held_out=0)
         assert text.startswith("a row decides the fit: without row 17 of the table")
         assert "loss='huber' (--loss huber)" in text
+
+    @pytest.mark.parametrize("loss", ["squared", "log_loss", "poisson"])
+    def test_a_row_that_chose_the_penalty_is_named(self, loss):
+        """One far row lies against the slope of the others, and the penalty draws the slope to 0."""
+        random = np.random.default_rng(1)
+        x = random.normal(size=200)
+        if loss == "squared":
+            y = 0.3 * x + random.normal(size=200)
+        elif loss == "log_loss":
+            y = (random.uniform(size=200) < 1 / (1 + np.exp(-0.8 * x))).astype(float)
+        else:
+            y = random.poisson(np.exp(0.3 * x)).astype(float)
+        x[3], y[3] = 12, -3 if loss == "squared" else 0
+        fitted = st.fit_table({"x": x, "y": y}, "y", loss=loss, held_out=0)
+        text = next(str(each) for each in fitted.warnings if each.title == "a row decides the fit")
+        assert "without row 4 of the table" in text
+        assert "It probably also chose the penalty." in text
+        kept = np.arange(200) != 3
+        other = st.fit_table({"x": x[kept], "y": y[kept]}, "y", loss=loss, held_out=0)
+        assert other.fit.params["coef"] > 3 * max(fitted.fit.params["coef"], 0.01)
 
     def test_a_far_row_in_line_with_the_others_is_not(self, plain):
         plain["a"][16], plain["b"][16], plain["y"][16] = 30, 3, 3 * 30 - 2 * 3 + 40

@@ -64,6 +64,8 @@ class Prepared:
         The number of rows of the table.
     parts : Parts or None
         How the rows were divided; None if they are those of an earlier fit.
+    groups : array of int of shape (size,), optional
+        The group of each row of the table, if they were divided by groups.
     """
 
     training: TableRows
@@ -73,6 +75,7 @@ class Prepared:
     notes: list[str]
     size: int
     parts: Parts | None = None
+    groups: np.ndarray | None = None
 
     @property
     def learnt(self) -> np.ndarray:
@@ -193,7 +196,11 @@ def prepare(
     notes += [f"{name}: no feature, as its groups are held out as a whole" for name in unused]
     # Only held-out rows can have texts that the training rows lack.
     notes += [*encoding.notes, *(f"held out, {note}" for note in encoded.unseen)]
-    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size, parts)
+    groups = None
+    if parts.groups is not None:
+        groups = np.full(size, -1)
+        groups[numbers] = parts.groups
+    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size, parts, groups)
 
 
 def prepare_again(

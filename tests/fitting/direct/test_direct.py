@@ -1,5 +1,6 @@
 """Fits of small tables without compiled code, compared with the usual descent and with exact arithmetic."""
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.compiled import Jitted
-from steepest.fitting.direct import solution
+from steepest.fitting.direct import newton, solution
 from steepest.fitting.direct.attempt import LateTableFit
 from steepest.fitting.setup import FitSetup
 
@@ -60,6 +61,29 @@ def test_no_code_is_compiled_for_other_losses_nor_to_save_them(model, y, tmp_pat
     assert "±" in str(fit)
     fit.save(tmp_path / "fit")
     assert st.load(tmp_path / "fit") == fit
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "y"),
+    [(solution.Squares, LINEAR, Y), (newton.Curved, *CURVED["log loss"])],
+    ids=["squared", "log loss"],
+)
+def test_a_step_that_takes_longer_has_more_seconds(monkeypatch, kind, model, y):
+    at, calls = kind.at, []
+
+    def slow(self, theta):
+        calls.append(theta)
+        time.sleep(0.05 * (len(calls) == 2))
+        return at(self, theta)
+
+    monkeypatch.setattr(kind, "at", slow)
+    fit = st.fit(model, X, y, penalty="auto")
+    seconds = fit.trace.columns["seconds"]
+    assert is_direct(fit)
+    assert len(calls) == len(seconds)
+    assert seconds[1] - seconds[0] >= 0.05
+    assert 0 < seconds[0] < seconds[-1] <= fit.seconds
+    assert (np.diff(seconds) > 0).all()
 
 
 class TestTheSameAsTheUsualDescent:

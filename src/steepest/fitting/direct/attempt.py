@@ -85,8 +85,7 @@ def _fit(problem: LinearProblem, found: Solution, late: LateTableFit, rows: Labe
     columns = {name: table[:, k].copy() for k, name in enumerate(COLUMNS)}
     for name in ("iteration", "evaluations"):
         columns[name] = columns[name].astype(np.int64)
-    seconds = np.arange(1, len(table) + 1) * (elapsed / len(table))
-    columns |= {"seconds": seconds, "epoch": columns["iteration"].copy()}
+    columns |= {"seconds": found.times - budget.began, "epoch": columns["iteration"].copy()}
     points, evaluations = view.rows(table[:, first:]), int(table[-1, 1])
     fitted = Fit(
         x=view.calling.point(points[-1]),

@@ -6,6 +6,7 @@ The steps, the end and the parts of the certificate are those of `NewtonSolver`.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -185,26 +186,29 @@ class Curved:
             return None
         return np.asarray(found[0] * unit)
 
-    def descend(self) -> tuple[np.ndarray, Place, BoundParts] | None:
-        """Descend from zeros; return the rows of the trace, the end, and the parts of the bound there.
+    def descend(self) -> tuple[np.ndarray, np.ndarray, Place, BoundParts] | None:
+        """Descend from zeros; return the rows of the trace and their times, the end, and the parts of the bound there.
+
+        The times are those of the clock `time.perf_counter`, after the derivatives at the point.
 
         At a value that is as low as rounding allows, one more step, a closing one, gives the coefficients the other
         half of their digits. None if the descent is for the usual solver.
         """
         here = self.at(np.zeros((self.columns.shape[1] + 1) * self.slopes.outputs))
-        rows, last, t, before = [], None, 0.0, np.inf
+        rows, times, last, t, before = [], [], None, 0.0, np.inf
         for k in range(MOST_STEPS):
             if here is None or ROUNDINGS * EPS * here.condition >= MOST_LOST:
                 return None
             norm = float(np.linalg.norm(here.gradient))
             rows.append(np.concatenate([[k, k + 1, here.value, norm, t], here.theta]))
+            times.append(time.perf_counter())
             d = -here.metric @ (here.metric.T @ here.gradient)
             along = self.along(d)
             gap, rounding = self.gap(here, d, along), self.rounding(here.value)
             near = gap <= rounding
             closing = near and gap > EPS * rounding and (before > rounding or gap < CLOSER * before)
             if near and not closing:
-                return np.array(rows), here, self.parts(here, d, along, gap)
+                return np.array(rows), np.array(times), here, self.parts(here, d, along, gap)
             before, last = gap, np.zeros_like(d) if last is None else last
             a = np.array([1.0, 0.0]) if closing else self.searched(here, (d, last))
             if a is None:

@@ -6,6 +6,7 @@ step is not taken: its length proves how near the minimum is. Losses of other cu
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +27,8 @@ from steepest.models.losses.softmax import Contrasted
 MOST_STEPS = 3
 # With a larger condition number whitening leaves rounding errors, and the user may be warned: the usual descent does.
 WELL = 1e6
-# The rows of the trace, the gradient at the end, and the parts of the bound there.
-Descent = tuple[np.ndarray, np.ndarray, Measurement]
+# The rows of the trace, when each was reached, the gradient at the end, and the parts of the bound there.
+Descent = tuple[np.ndarray, np.ndarray, np.ndarray, Measurement]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Solution:
     ----------
     rows : array of shape (steps + 1, 5 + n)
         The rows of the trace.
+    times : array of shape (steps + 1,)
+        When each was reached, by the clock `time.perf_counter`.
     gradient : array of shape (n,)
         The gradient at the solution.
     bound : Bound
@@ -45,6 +48,7 @@ class Solution:
     """
 
     rows: np.ndarray
+    times: np.ndarray
     gradient: np.ndarray
     bound: Bound
 
@@ -137,7 +141,7 @@ def solution(problem: LinearSpec) -> Solution | None:
         descent = _of_curved(Curved(whitened, problem.y, p, ridge, transform, loss, slopes, problem.lowest))
     if descent is None:
         return None
-    rows, gradient, measurement = descent
+    rows, times, gradient, measurement = descent
     glm = Glm(
         X=whitened, y=problem.y, weight=problem.weight, mass=mass, ridge=ridge, transform=transform, smoothing=None,
         lowest=problem.lowest, loss=loss, block=len(problem.y), is_whitened=True,
@@ -145,15 +149,16 @@ def solution(problem: LinearSpec) -> Solution | None:
     bound = Certifier(glm, coordinates, problem.recession)(measurement.x, measurement)
     if bound is None or not bound.gap <= bound.floor:
         return None
-    return Solution(rows, gradient, bound)
+    return Solution(rows, times, gradient, bound)
 
 
 def _of_squares(squares: Squares, theta: np.ndarray) -> Descent | None:
     """Descend least squares from a start."""
-    t, rows = 0.0, []
+    t, rows, times = 0.0, [], []
     for k in range(MOST_STEPS + 1):
         value, gradient, weighted = squares.at(theta)
         rows.append(np.concatenate([[k, k + 1, value, np.linalg.norm(gradient), t], theta]))
+        times.append(time.perf_counter())
         d = -gradient / 2
         along = squares.along(d)
         gap, rounding = squares.curvature(d, along), squares.rounding(value)
@@ -162,7 +167,7 @@ def _of_squares(squares: Squares, theta: np.ndarray) -> Descent | None:
         if gap <= rounding:
             metric = np.eye(theta.size) / np.sqrt(2.0)
             parts = squares.parts(value, gradient, weighted, d, gap)
-            return np.array(rows), gradient, Measurement(theta, parts, metric, 0)
+            return np.array(rows), np.array(times), gradient, Measurement(theta, parts, metric, 0)
         t = -float(gradient @ d) / (2 * gap)
         theta = theta + t * d
     return None
@@ -173,5 +178,5 @@ def _of_curved(curved: Curved) -> Descent | None:
     found = curved.descend()
     if found is None:
         return None
-    rows, end, parts = found
-    return rows, end.gradient, Measurement(end.theta, parts, end.metric, 0)
+    rows, times, end, parts = found
+    return rows, times, end.gradient, Measurement(end.theta, parts, end.metric, 0)

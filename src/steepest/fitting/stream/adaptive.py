@@ -124,6 +124,10 @@ class AdaptiveLearner:
         """Return whether a point, with its penalty, has a lower loss on a block than the start."""
         return self.standing.gains(block, point)
 
+    def is_flattened(self, block: Block, point: np.ndarray) -> bool:
+        """Return whether an L1 penalty sets all coefficients to 0, and what is left is about the best constant."""
+        return self.leader.is_flattened(block, point)
+
     def begin(self, block: Block) -> None:
         """Start with the intercept at the mean target of the first block."""
         for learner in self.parts:

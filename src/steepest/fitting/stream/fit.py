@@ -175,9 +175,12 @@ def concluded(ending: Ending, solver: StreamSolver) -> Ending:
     if outcome is Outcome.INTERRUPTED:
         cause = f"stopped at block {solver.blocks.number}; "
     gains = solver.learner.gains(solver.block, solver.learner.answer)
-    if outcome is Outcome.COMPLETED and not gains and len(solver.block.y) >= TELLING:
+    flat = solver.learner.is_flattened(solver.block, solver.learner.answer)
+    if outcome is Outcome.COMPLETED and not (gains or flat) and len(solver.block.y) >= TELLING:
         outcome = Outcome.ITERATION_LIMIT
     worse = "" if gains else "on the last block the model is no better than the start; "
+    if flat:
+        worse = "the penalty sets all coefficients to 0; "
     blocks = f"{solver.count:,} block{'s' * (solver.count != 1)}"
     read = f"{solver.rows:,} rows in {blocks} were read once, so the answer is approximate"
     return Ending(outcome, f"{cause}{read}; {worse}{drifted(solver.learner)}{ADVICE}")

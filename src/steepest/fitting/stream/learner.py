@@ -32,6 +32,8 @@ BATCH = 16
 FIRST_DISTANCE = 0.3
 # γ of the average: with a larger γ the average forgets the first points sooner. Shamir and Zhang (2013) take 3.
 DECAY = 3.0
+# By how much, as a share, the loss of a constant may exceed that of the mean target. Chosen, not measured.
+SLACK = 0.01
 # If the standard deviation of a column grows by more than this factor in one block, its coefficient is shrunk. Chosen,
 # not measured: a smaller factor forgets more of what was learnt from ordinary changes.
 SURPRISE = 10.0
@@ -231,6 +233,20 @@ class StreamLearner:
     def gains(self, block: Block, point: np.ndarray) -> bool:
         """Return whether a point, with its penalty, has a lower loss on a block than the start."""
         return self.value(block, point) < self.cost(block, self.start)
+
+    def is_flattened(self, block: Block, point: np.ndarray) -> bool:
+        """Return whether an L1 penalty sets all coefficients to 0, and what is left is about the best constant.
+
+        Such an answer may be right, and yet have no lower loss on a block than the start, which is a constant as well.
+        """
+        if not kink_of(self.penalty) or point[:-1].any() or not self.target.rows:
+            return False
+        mean = float(self.target.mean)
+        if self.loss is not losses.squared:
+            if not 0 < mean < 1:
+                return False
+            mean = math.log(mean / (1 - mean))
+        return self.cost(block, point) <= (1 + SLACK) * self.cost(block, np.append(np.zeros(len(point) - 1), mean))
 
     @property
     def memory(self) -> float:

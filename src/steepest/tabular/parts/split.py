@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,14 +31,20 @@ class Parts:
         True for training rows, False for held-out rows.
     which : str
         What the held-out rows are, for a note; "" if they were drawn at random.
+    groups : array of int of shape (rows,), optional
+        The group of each row, if groups decided.
     ordered_by, grouped_by : str
         The column that decided, by its order or by its groups; "" if there is none.
+    asked : float
+        The fraction of rows to hold out, which whole groups and equal values may miss.
     """
 
     training: np.ndarray
     which: str = ""
+    groups: np.ndarray | None = None
     ordered_by: str = ""
     grouped_by: str = ""
+    asked: float = 0.0
 
     def note(self, held_out: int, training: int) -> str:
         """Return how many rows are held out, and which.
@@ -136,7 +142,7 @@ def parts_of(
     array([False,  True,  True, False])
     """
     if split == RANDOM:
-        return Parts(drawn(y, fraction, len(classes or ()), random))
+        return Parts(drawn(y, fraction, len(classes or ()), random), asked=fraction)
 
     def read(name: str) -> pa.ChunkedArray:
         data = column_of(table, name)
@@ -148,7 +154,7 @@ def parts_of(
     data = read(name)
     types = arrow().types
     if is_text(data.type) or types.is_boolean(data.type):
-        parts = _grouped(name, data, fraction, random)
+        parts = replace(_grouped(name, data, fraction, random), groups=as_codes(data)[0])
     elif family_of(data.type) or types.is_integer(data.type) or types.is_floating(data.type):
         parts = _ordered(name, data, fraction)
     elif types.is_decimal(data.type):
@@ -192,6 +198,11 @@ def drawn(y: np.ndarray, fraction: float, classes: int, random: np.random.Genera
 def _only_date(columns: dict[str, pa.ChunkedArray]) -> str:
     """Return the name of the only column of dates; else that of a column which is called "time" itself."""
     dates = [name for name, data in columns.items() if family_of(data.type) in ("date", "instant")]
+    if len(dates) == 1 and TIME in columns and dates != [TIME]:
+        raise TableError(
+            f"split='time' may mean the column 'time' or that of the dates, {quoted(dates[0])}: give "
+            f"split={quoted(dates[0])}, or rename 'time' and give its new name"
+        )
     if len(dates) == 1:
         return dates[0]
     if TIME in columns:
@@ -221,19 +232,27 @@ def _ordered(name: str, data: pa.ChunkedArray, fraction: float) -> Parts:
     which = f"those with {name} from {first} on"
     if not present.all():
         which += f"; {counted(int((~present).sum()), 'row')} without {name} to learn from"
-    return Parts(training, which, ordered_by=name)
+    return Parts(training, which, ordered_by=name, asked=fraction)
 
 
 def _grouped(name: str, data: pa.ChunkedArray, fraction: float, random: np.random.Generator) -> Parts:
-    """Hold out all rows of some groups, as many as come nearest to the fraction; rows without a text are a group."""
+    """Hold out all rows of some groups; rows without a text are a group.
+
+    In a random order each group is held out that brings the number of rows nearer to the fraction; if none does, it is
+    the smallest.
+    """
     codes, texts = as_codes(data)
     labels = [*texts, *["(missing)"] * bool((codes < 0).any())]
     codes = np.where(codes < 0, len(texts), codes)
     if len(labels) < 2:
         raise TableError(f"split={quoted(name)}: all rows are one group, so none can be held out: give another column")
     order = random.permutation(len(labels))
-    sizes = np.bincount(codes, minlength=len(labels))[order].cumsum()[:-1]
-    out = order[: int(np.abs(sizes - fraction * len(codes)).argmin()) + 1]
+    sizes, wanted, held = np.bincount(codes, minlength=len(labels)), fraction * len(codes), 0
+    out: list[int] = []
+    for k in order:
+        if abs(held + sizes[k] - wanted) < abs(held - wanted) and len(out) < len(labels) - 1:
+            out, held = [*out, int(k)], held + sizes[k]
+    out = out or [int(order[sizes[order].argmin()])]
     shown = ", ".join(labels[k] for k in sorted(out)[:MOST_GROUPS]) + ", …" * (len(out) > MOST_GROUPS)
     which = f"all rows of {len(out):,} of {counted(len(labels), 'group')} of {name}: {shown}"
-    return Parts(~np.isin(codes, out), which, grouped_by=name)
+    return Parts(~np.isin(codes, out), which, grouped_by=name, asked=fraction)

@@ -10,6 +10,7 @@ from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_col
 from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
 from steepest.tabular.warnings.distribution.missing import mostly_missing
 from steepest.tabular.warnings.distribution.nothing import nothing_learned
+from steepest.tabular.warnings.distribution.share import large_held_out_part
 from steepest.tabular.warnings.distribution.skewed import skewed_target
 from steepest.tabular.warnings.distribution.uneven import uneven_scatter
 from steepest.tabular.warnings.fitted import FittedTable
@@ -41,6 +42,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     giveaways,
     adds_up_to_target,
     dependent_rows,
+    large_held_out_part,
     differing_parts,
     few_numbers,
     nothing_learned,

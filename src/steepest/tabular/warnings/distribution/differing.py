@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.finding import Finding
+from steepest.printable import printable
 from steepest.tabular.encoders import Moment
 from steepest.tabular.one_vs_rest import outputs_of
 from steepest.tabular.reading.arrow import counted
@@ -26,10 +27,14 @@ SORTED = 0.8
 FEW_CHANGES = 0.1
 # How far the share of steps up may be from a half in an order that the target does not make, within groups either.
 STRETCHES = 0.2
+# A table is in the order of a column if at most this part of the steps of its values go against it.
+AGAINST = 0.01
 # The degree of the polynomial in the place of a row that takes out a misfit which follows a sorted column.
 SMOOTH = 5
 # A difference of the parts that matters, in standard deviations, and the chance for any column below which it is none.
 SHIFT, CHANCE = 0.5, 1e-4
+# The same for the means of groups, which are few: two of ten groups are seen if they lie about 5 deviations away.
+CHANCE_OF_GROUPS = 1e-3
 # The most columns that a warning names.
 MOST_NAMED = 3
 
@@ -37,9 +42,10 @@ MOST_NAMED = 3
 def dependent_rows(fitted: FittedTable) -> Iterator[Finding]:
     """Yield a warning if rows held out at random have neighbours, in time or in the table, that tell their residuals.
 
-    Neighbours in the table may be alike because it is sorted by a column that the model misfits. That misfit is smooth
-    in the place of a row, so a polynomial takes it out first. A table that is sorted by its target has such neighbours
-    by design, and nothing is said of it.
+    Neighbours in the table may be alike because it is sorted by a column that the model misfits. A polynomial in the
+    place of a row takes a smooth misfit out first. Steps, kinks and waves are left: if the table is in the order of a
+    column of the model, the warning names this column. A table that is sorted by its target has such neighbours by
+    design, and nothing is said of it.
 
     Parameters
     ----------
@@ -75,7 +81,11 @@ def dependent_rows(fitted: FittedTable) -> Iterator[Finding]:
         return
     place = np.polynomial.chebyshev.chebvander(np.linspace(-1, 1, len(order)), SMOOTH)
     rough = residuals[order] - place @ np.linalg.lstsq(place, residuals[order], rcond=None)[0]
-    if found := _correlated(rough):
+    if not (found := _correlated(rough)):
+        return
+    if column := _sorted_by(fitted, order, rough):
+        yield _misfit(found, *column)
+    else:
         yield _warning(
             found, "in the order of the table",
             "If the order is that of time or of groups, hold out by the column that tells it: split= (--split).",
@@ -98,6 +108,9 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
     ready, parts = fitted.ready, fitted.ready.parts
     if parts is None or not (parts.ordered_by or parts.grouped_by) or not len(ready.held_out.y):
         return
+    groups = None
+    if ready.groups is not None:
+        groups = ready.groups[ready.training.numbers], ready.groups[ready.held_out.numbers]
     names = [fitted.target]
     learned, held_out = ([rows.y] for rows in (ready.training, ready.held_out))
     if ready.classes is not None:
@@ -116,7 +129,7 @@ def differing_parts(fitted: FittedTable) -> Iterator[Finding]:
     shifts = {}
     for k, (name, some, others) in enumerate(zip(names, learned, held_out, strict=True)):
         some, others = np.asarray(some, dtype=float), np.asarray(others, dtype=float)
-        if shift := _shift(some, others, len(names)):
+        if shift := _shift(some, others, len(names), groups):
             is_share = bool(np.isin(some, (0, 1)).all() and np.isin(others, (0, 1)).all())
             shifts[k] = shift[0], _in_words(name, is_share, *shift)
     if not shifts:
@@ -147,7 +160,7 @@ def _in_words(name: str, is_share: bool, size: float, before: float, after: floa
     """Return how a column differs."""
     if is_share:
         of = f"{100 * before:.3g} % of the rows to learn from and {100 * after:.3g} % of those held out"
-        return f"the rows with {name} are {of}"
+        return f"the rows with {name if '=' in name else f'{name} = 1'} are {of}"
     return (
         f"the mean of {name} is {before:.4g} in the rows to learn from and {after:.4g} in those held out, "
         f"{size:.1f} standard deviations apart"
@@ -190,6 +203,35 @@ def _is_sorted(y: np.ndarray, classes: bool) -> bool:
     return abs(ascents - 0.5) > STRETCHES or abs(float(np.corrcoef(ranks, places)[0, 1])) > SORTED
 
 
+def _sorted_by(fitted: FittedTable, order: np.ndarray, residuals: np.ndarray) -> tuple[str, int] | None:
+    """Return the column whose order the table is in, and how many steps go against it; None if there is none."""
+    for owner, column in zip(fitted.owners, fitted.matrix[order].T, strict=True):
+        steps = np.diff(column)
+        against = min(int((steps > 0).sum()), int((steps < 0).sum()))
+        if against > AGAINST * np.count_nonzero(steps) or not steps.any():
+            continue
+        # A column does not order rows with one value: neighbours that are alike among them are so for another reason.
+        _, same, sizes = np.unique(column, return_inverse=True, return_counts=True)
+        means = np.column_stack([np.bincount(same, each) / sizes for each in residuals.T])
+        if not _correlated(residuals - means[same]):
+            return owner, against
+    return None
+
+
+def _misfit(found: tuple[float, int], column: str, against: int) -> Finding:
+    correlation, rows = found
+    nearly = f", but for {counted(against, 'place')}" if against else ""
+    shown = printable(column)
+    return Finding(
+        "warning",
+        "the residuals follow a column",
+        f"The table is sorted by {shown}{nearly}, and in this order the residuals of neighbours have a correlation of "
+        f"{correlation:.2f} in {rows:,} rows. The model misfits {shown}, or rows that are near in {shown} are alike.",
+        f"Plot the residuals over {shown}, and add a column that follows them, such as a power or a step. If {shown} "
+        f"is a time, hold out the last rows: split={column!r} (--split {shlex.quote(column)}).",
+    )
+
+
 def _warning(found: tuple[float, int], order: str, cure: str) -> Finding:
     correlation, rows = found
     return Finding(
@@ -202,10 +244,17 @@ def _warning(found: tuple[float, int], order: str, cure: str) -> Finding:
     )
 
 
-def _shift(some: np.ndarray, others: np.ndarray, columns: int) -> tuple[float, float, float] | None:
-    """Return the difference of two means in standard deviations, and the means, if it is large and no chance."""
-    from scipy.stats import ks_2samp
+def _shift(
+    some: np.ndarray, others: np.ndarray, columns: int, groups: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[float, float, float] | None:
+    """Return the difference of two means in standard deviations, and the means, if it is large and no chance.
 
+    Rows of one group are alike, so where groups were held out, chance also draws from their means.
+    """
+    from scipy.stats import ks_2samp, ttest_ind
+
+    if groups is not None:
+        groups = groups[0][~np.isnan(some)], groups[1][~np.isnan(others)]
     some, others = some[~np.isnan(some)], others[~np.isnan(others)]
     if not (some.size and others.size):
         return None
@@ -214,4 +263,15 @@ def _shift(some: np.ndarray, others: np.ndarray, columns: int) -> tuple[float, f
     size = abs(after - before) / spread if spread else 0.0
     if size <= SHIFT or ks_2samp(some, others).pvalue * columns >= CHANCE:
         return None
+    if groups is not None:
+        means = [_means(values, codes) for values, codes in zip((some, others), groups, strict=True)]
+        # Two groups show nothing of how groups vary.
+        if sum(map(len, means)) < 3 or ttest_ind(*means).pvalue * columns >= CHANCE_OF_GROUPS:
+            return None
     return size, before, after
+
+
+def _means(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the mean of each group."""
+    _, groups, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(groups, values) / sizes)

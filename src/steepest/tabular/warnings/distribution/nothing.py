@@ -50,5 +50,5 @@ def nothing_learned(fitted: FittedTable) -> Iterator[Finding]:
         "nothing learned",
         f"The columns predict rows left out no better than {guess}: by {path.method} the strongest of "
         f"{len(path.strengths)} penalties is the best, and all predictions are about {guess}.",
-        "Give columns that tell more of the target, or more rows; another model, such as a tree, may find other relations.",
+        "Give columns that tell more of the target, or more rows; another model, such as a tree, may find more.",
     )
