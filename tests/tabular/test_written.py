@@ -576,7 +576,8 @@ class TestIdentifiers:
         assert (name not in [part.column for part in encoding.parts]) == left
         assert any("left out; features= takes it in" in note for note in encoding.notes) == left
         unnamed = name.startswith(("column", "Unnamed", "...", "row", "index"))
-        assert dict(encoding.left_out) == ({name: "row" if unnamed else "id"} if left else {})
+        reason = "row" if unnamed else "text" if isinstance(values[0], str) else "id"
+        assert dict(encoding.left_out) == ({name: reason} if left else {})
         assert name in [part.column for part in learn_encoding(table, "y", features=[name, "n"]).parts]
 
 
