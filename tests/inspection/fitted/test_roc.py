@@ -97,5 +97,7 @@ def test_the_threshold_is_not_written_over_the_labels_of_the_axes(outputs):
     display.figure_.draw_without_rendering()
     (words,) = [text for text in display.ax_.texts if text.get_text().startswith("threshold")]
     place, inside = words.get_window_extent(), display.ax_.get_window_extent()
-    assert inside.x0 <= place.x0 and place.x1 <= inside.x1
-    assert inside.y0 <= place.y0 and place.y1 <= inside.y1
+    assert inside.x0 <= place.x0
+    assert place.x1 <= inside.x1
+    assert inside.y0 <= place.y0
+    assert place.y1 <= inside.y1

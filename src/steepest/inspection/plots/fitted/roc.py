@@ -261,7 +261,7 @@ class RocDisplay(Display):
             # Below the point, at its right, where no good curve is; but never over the labels of the axes.
             right, low = self.chosen[0] > FAR_RIGHT, self.chosen[1] < NEAR_FLOOR
             ax.annotate(
-                f"threshold {self.threshold:g}", self.chosen, (-10 if right else 10, 8 if low else -12),
+                f"threshold {self.threshold:g}", self.chosen, (-10 if right else 32 if low else 10, 2 if low else -12),
                 textcoords="offset points", va="bottom" if low else "top", ha="right" if right else "left",
                 fontsize=9, color=ax.xaxis.label.get_color(),
             )  # fmt: skip
