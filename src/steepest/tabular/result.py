@@ -212,7 +212,8 @@ class TableFit(TablePredictor):
             "permutation" is what the loss of the held-out rows, `score.loss`, grows by if the values of the column are
             shuffled among them. It suits any model, and tells what the predictions would lose. "effect" is the standard
             deviation of what the column adds to the output of a linear model in the rows of the fit: for a column of
-            numbers |coefficient| × standard deviation.
+            numbers |coefficient| × standard deviation. It has the unit of that output: of the target, of its logarithm
+            with ``log_target=True``, or log odds.
         repeats : int, optional
             How often each column is shuffled; 10 times by default.
         rng : int, numpy.random.Generator or None
