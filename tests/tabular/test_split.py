@@ -48,6 +48,11 @@ class TestOrder:
         assert sorted(set(held_out["year"])) == [2009, 2010]
         assert learned["year"].max() == 2008
 
+    def test_whole_numbers_read_as_floats_are_named_as_whole(self):
+        years = st.fit_table({"year": [1998.0, np.nan, 1999.0, 2000.0, 2000.5], "y": [1.0, 2.0, 3.0, 4.0, 5.0]}, "y",
+            split="year", held_out=0.4, penalty=None)  # fmt: skip
+        assert "those with year from 2000 on" in " ".join(years.notes)
+
     def test_rows_without_a_value_are_learned_from(self):
         frame = sales()
         frame.loc[frame.index[:7], "day"] = pd.NaT

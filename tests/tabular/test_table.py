@@ -260,17 +260,30 @@ class TestScores:
         plain, measures = self.of(st.losses.squared).words().splitlines()
         assert plain.startswith("on 5 held-out rows the predictions are off by 1.2 on average; ")
         assert plain.endswith("always guessing the mean would be off by 1.92")
-        assert measures.endswith("R² 0.6747: 67 % of the variance is explained")
+        assert measures.endswith("R² 0.6747; only 5 rows: such a score says little")
+        twice = {"truth": np.tile(self.truth, 2), "predicted": np.tile(self.predicted, 2)}
+        many = self.of(st.losses.squared, **twice).words()
+        assert many.endswith("R² 0.6747: 67 % of the variance of these rows is explained")
         assert "explained" not in self.of(st.losses.squared, predicted=self.truth[::-1]).words()
         assert "off by 0 on average" in (exact := self.of(st.losses.squared, predicted=self.truth).words())
-        assert exact.endswith("R² 1.0000: 100 % of the variance is explained")
-        near = self.of(st.losses.squared, predicted=self.truth + 0.02 * (self.truth == 1)).words()
-        assert near.endswith("99.99 % of the variance is explained")
+        exact = self.of(st.losses.squared, **twice | {"predicted": twice["truth"]}).words()
+        assert exact.endswith("R² 1.0000: 100 % of the variance of these rows is explained")
+        near = twice["truth"] + 0.02 * (twice["truth"] == 1)
+        near = self.of(st.losses.squared, **twice | {"predicted": near}).words()
+        assert near.endswith("99.99 % of the variance of these rows is explained")
         assert "not all predictions are finite" in self.of(st.losses.squared, predicted=self.truth * np.nan).words()
         labels, chances = ("no", "yes"), np.array([0.1, 0.7, 0.8, 0.6, 0.9])
         words = self.of(st.losses.log_loss, labels, np.array([0.0, 1.0, 1.0, 0.0, 1.0]), chances).words()
         assert words.startswith('4 of 5 held-out rows are classified correctly; always guessing "yes" would get 3\n')
         assert 'accuracy 80.0 % (always guessing "yes": 60.0 %), log loss ' in words
+
+    def test_r2_below_0_beside_a_better_guess_is_explained(self):
+        # The mean of the rows that were learned from is far off, and the predictions are nearer; their own mean is 3.6.
+        held_out = HeldOut(np.arange(5), self.truth, np.full(5, 5.0), np.zeros((5, 1)))
+        score = score_of(held_out, np.full(9, 20.0), st.losses.squared, None)
+        assert r2_score(self.truth, held_out.predicted) < 0
+        assert not score.doubt()
+        assert "below 0, as the mean of these rows themselves" in score.words()
 
     def test_a_quantile_tells_how_many_are_below(self):
         score = self.of(st.losses.Quantile(0.75))

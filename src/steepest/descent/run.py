@@ -145,8 +145,8 @@ class Run(Moving, Reported, Shown):
         ]
         if self.within is not None:
             lines.append(f"  {'within':>10}  {_within_in_words(self.within)}")
-        if np.isfinite(self.certificate.gap):
-            lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
+        if gap := gap_in_words(self):
+            lines.append(f"  {'gap':>10}  {gap}")
         if self.certificate.x_error:
             lines.append(f"  {'error':>10}  {_error_in_words(self.certificate.x_error, self.trace.names)}")
         lines += [f"  {name:>10}  {words}" for name, words in limits_in_words(self)]
@@ -393,6 +393,14 @@ class Run(Moving, Reported, Shown):
         if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, or its rows were read only once")
         return self.objective, self.view
+
+
+def gap_in_words(run: Run) -> str:
+    """Return how far the value is from the best; "" if that is not known, or if the message says it already."""
+    gap, kind = f"{run.certificate.gap:.2g}", run.certificate.kind
+    if not np.isfinite(run.certificate.gap) or f"({kind}): the value is within {gap} of " in run.message:
+        return ""
+    return f"{gap} or less from the best, {kind}"
 
 
 def limits_in_words(run: Run) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Structure
-from steepest.descent.run import Run, limits_in_words
+from steepest.descent.run import Run, gap_in_words, limits_in_words
 from steepest.fitting.basis import Basis
 from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.strength.record import StrengthPath
@@ -651,7 +651,9 @@ def _leaves(params: PyTree) -> list[Array]:
 ParameterTable = Callable[[Uncertainty | None], tuple[list[str], list[str], bool]]
 
 
-def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | None = None) -> str:
+def described_fit(
+    fit: Fit, shown: Mapping[str, float], table: ParameterTable | None = None, loss_name: str = ""
+) -> str:
     """Return a fit as text; `shown` are the parameters to print, unless a table replaces them."""
     uncertainty, about = _printed_uncertainty(fit, len(shown))
     names, cells = [printable(name, MOST_LETTERS) for name in shown], list[str]()
@@ -660,7 +662,8 @@ def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | 
         if uncertainty is not None and not with_errors:
             uncertainty, about = None, "left out here, as they do not fit on the line: fit.summary() has them"
     width = max(10, *map(len, names))
-    lines = [printable(fit.message), f"  {'loss':>{width}}  {fit.fun:.10g}"]
+    of = f" ({loss_name} on the training rows, and the penalty if there is one)" if loss_name else ""
+    lines = [printable(fit.message), f"  {'loss':>{width}}  {fit.fun:.10g}{of}"]
     if table is not None:
         lines += [f"  {name:>{width}}  {cell}".rstrip() for name, cell in zip(names, cells, strict=True)]
     elif uncertainty is None:
@@ -680,10 +683,10 @@ def described_fit(fit: Fit, shown: Mapping[str, float], table: ParameterTable | 
     work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"
     passes = f"{fit.nfev:,} {work} ({fit.kind})"
     lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
-    if fit.solver:
-        lines.append(f"  {'solver':>{width}}  {fit.solver}")
-    if np.isfinite(fit.certificate.gap):
-        gap = f"{fit.certificate.gap:.2g} or less from the best, {fit.certificate.kind}"
+    # Which problems a solver serves is of no use to a reader of a table.
+    if solver := fit.solver if table is None else fit.solver.partition(":")[0]:
+        lines.append(f"  {'solver':>{width}}  {solver}")
+    if gap := gap_in_words(fit):
         lines.append(f"  {'gap':>{width}}  {gap}")
     return "\n".join(lines)
 

@@ -242,13 +242,21 @@ def chosen(fit: Fit, penalty: str | Function | None) -> str | Function | None:
     if not isinstance(penalty, str):
         return penalty
     if fit.path is not None:
-        return fit.path.why
+        return fit.path.why + _kept(fit)
     paths = [path for each in getattr(fit, "fits", ()) if (path := each.path) is not None]
     strengths = sorted(path.chosen for path in paths)
     if not paths or not strengths[-1]:
         return "no penalty"
     span = f"L2({strengths[0]:.3g}) to L2({strengths[-1]:.3g})"
     return f"a penalty for each class, {span} on standardised columns: the best of each by {paths[0].method}"
+
+
+def _kept(fit: Fit) -> str:
+    """Return how many coefficients a chosen penalty with an L1 part left; "" for another penalty."""
+    if fit.path is None or fit.path.kind == "l2" or not fit.path.chosen:
+        return ""
+    coef = np.asarray(fit.params["coef"])
+    return f"; {np.count_nonzero(coef):,} of {coef.size:,} coefficients are not 0"
 
 
 def described(

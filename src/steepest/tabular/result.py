@@ -25,7 +25,7 @@ from steepest.saving.record import write_record
 from steepest.saving.schema import TableRecord, checked
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.importance import check_importance, effects_of, shuffled_importance
-from steepest.tabular.method import has_coefficients
+from steepest.tabular.method import has_coefficients, loss_name
 from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
 from steepest.tabular.predictor import TablePredictor, in_units
 from steepest.tabular.prepare import TableRows, prepare_again
@@ -229,7 +229,8 @@ class TableFit(TablePredictor):
             "permutation" is what the loss of the held-out rows, `score.loss`, grows by if the values of the column are
             shuffled among them. It suits any model, and tells what the predictions would lose. "effect" is the standard
             deviation of what the column adds to the output of a linear model in the rows of the fit: for a column of
-            numbers |coefficient| × standard deviation. With ``log_target=True`` both are on the scale of the logarithm.
+            numbers |coefficient| × standard deviation. It has the unit of that output: of the target, of its logarithm
+            with ``log_target=True``, or log odds.
         repeats : int, optional
             How often each column is shuffled; 10 times by default.
         rng : int, numpy.random.Generator or None
@@ -332,7 +333,8 @@ class TableFit(TablePredictor):
                 lines.append(printable(effect_in_words(self.loss.name, self.target, self.classes, relative)))
             return names, lines, with_errors
 
-        return described_fit(self.fit, self.fit._named, table)
+        on = " of the logarithm" if self.log_target is not None else ""
+        return described_fit(self.fit, self.fit._named, table, loss_name(self.loss) + on)
 
     def _summary(self) -> tuple[str, str]:
         headline, _, text = self._described().partition("\n")

@@ -14,7 +14,7 @@ from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
 from steepest.printable import printable
 from steepest.tabular.confusion import Confusion
-from steepest.tabular.printing.doubt import likely_reason
+from steepest.tabular.printing.doubt import FEW_HELD_OUT, likely_reason
 from steepest.tabular.reading.arrow import Label, counted
 
 # The smallest normal float. It replaces smaller probabilities and means, because the logarithm of 0 is infinite.
@@ -54,9 +54,9 @@ class Score:
 
     Examples
     --------
-    >>> print(Score(3, 25.0, 100.0, 0.75, 0.0, "squared", "the mean", off=4.0, baseline_off=9.0).words())
-    on 3 held-out rows the predictions are off by 4 on average; always guessing the mean would be off by 9
-    root mean square error 5 (guessing the mean: 10), R² 0.7500: 75 % of the variance is explained
+    >>> print(Score(30, 25.0, 100.0, 0.75, 0.0, "squared", "the mean", off=4.0, baseline_off=9.0).words())
+    on 30 held-out rows the predictions are off by 4 on average; always guessing the mean would be off by 9
+    root mean square error 5 (guessing the mean: 10), R² 0.7500: 75 % of the variance of these rows is explained
     """
 
     rows: int
@@ -111,12 +111,12 @@ class Score:
             plain = f"{right}; always guessing {self._commonest} would get {round(self.baseline * self.rows):,}"
             accuracy = f"accuracy {_percent(self.value)} (always guessing {self._commonest}: {_percent(self.baseline)})"
             losses = f"{self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g})"
-            return f"{plain}\n{accuracy}, {losses}\n\n{self.confusion}"
+            return f"{plain}\n{accuracy}, {losses}{self._few}\n\n{self.confusion}"
         if self.measure == Squared.name:
             measure, loss, guess = "root mean square error", loss**0.5, guess**0.5
         else:
             measure = f"mean {self.measure}"
-        measures = f"{measure} {number(loss)} (guessing {self.guess}: {number(guess)}), {self._r2}"
+        measures = f"{measure} {number(loss)} (guessing {self.guess}: {number(guess)}), {self._r2}{self._few}"
         return f"{on} {self._plainly}\n{measures}" if self._plainly else f"{on}: {measures}"
 
     @property
@@ -147,7 +147,22 @@ class Score:
         # A quantile is not meant to be near the targets.
         if self.below is not None:
             return text
-        return f"{text}: {_explained(self.value)} of the variance is explained" if self.value > 0 else text
+        if self.value < 0 and not self.reason:
+            # The guess is the mean of the training rows, and R² compares with that of the held-out rows.
+            return (
+                f"{text}: below 0, as the mean of these rows themselves, not known before, has a smaller squared error"
+            )
+        # Of few rows a share of the variance sounds like more than it is.
+        if self.value <= 0 or self._few:
+            return text
+        return f"{text}: {_explained(self.value)} of the variance of these rows is explained"
+
+    @property
+    def _few(self) -> str:
+        """A remark on a score of few rows; "" for one of more."""
+        if self.rows >= FEW_HELD_OUT:
+            return ""
+        return f"; only {counted(self.rows, 'row')}: such a score says little"
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +286,9 @@ def score_of(
         return score
     if not success:
         return replace(score, reason="the fit has not converged")
-    return replace(score, reason=likely_reason(len(training), held_out.X.shape[1], costs, of_guess, held_out.rows))
+    by_classes = score.confusion is not None and score.value < score.baseline
+    columns = held_out.X.shape[1]
+    return replace(score, reason=likely_reason(len(training), columns, costs, of_guess, held_out.rows, by_classes))
 
 
 def _score_of_numbers(held_out: HeldOut, training: np.ndarray, loss: Loss) -> tuple[Score, np.ndarray, np.ndarray]:

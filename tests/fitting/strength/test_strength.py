@@ -1,5 +1,7 @@
 """Tests of the choice of a penalty's strength: leave-one-out against refits without each row, and the rule."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -212,8 +214,11 @@ def test_no_penalty_is_taken_if_it_is_within_one_standard_error_of_the_best():
     above = path.scores[-1] - path.scores[path.best]
     assert 0 < above < path.paired[-1]
     assert path.chosen == 0
-    assert "within one standard error" in path.why
-    assert "of what rows lose by being left out" in path.why
+    share = 100 * above / path.scores[-1]
+    assert f" on standardised columns, lowers the loss of rows left out by {share:.1f} %, which is no" in path.why
+    # A loss that is below 0 has no share.
+    below = replace(path, scores=path.scores - 9)
+    assert f"lowers the loss of rows left out from {below.scores[-1]:.4g} to {below.scores.min():.4g}" in below.why
 
 
 def test_a_penalty_is_a_clear_gain_where_f_is_small():

@@ -146,3 +146,22 @@ def test_many_columns_with_long_names_and_many_classes_stay_inside():
         assert max(box.x1 for box in boxes.values()) <= figure.canvas.get_width_height()[0] + 1
         # Long names keep their ends, in which they differ.
         assert f"a long name o…{effects.shown[0][-12:]}" in boxes
+
+
+def test_effects_on_a_logarithm_are_percents_like_those_of_the_table():
+    x, z = np.tile([-1.0, 1.0], 20), np.repeat([-1.0, 1.0], 20)
+    # One standard deviation of x doubles y, and one of z takes less than half away.
+    fit = st.fit_table({"x": x, "z": z, "y": 2.0**x * 0.6**z}, "y", log_target=True, held_out=0, penalty=None)
+    display = EffectsDisplay.from_run(fit)
+    assert display.shown == ["x", "z"]
+    np.testing.assert_allclose(display.effects.ravel(), [100.0, -40.0], rtol=1e-6)
+    assert display._axis == "change of y in % per standard deviation"
+    assert "changes y most, by +100 %" in display.caption
+
+
+def test_the_caption_names_the_class_of_the_largest_effect():
+    labels = list("abcde")
+    many = EffectsDisplay(["x, b", "z, e"], [1.0, -3.0], owners=["b", "e"], on="the log odds of a class")
+    assert many.caption.startswith("A standard deviation of z changes the log odds of e most, by −3")
+    few = EffectsDisplay(["x", "z"], np.arange(10.0).reshape(2, 5), labels=labels, on="the score of a class")
+    assert few.caption.startswith("A standard deviation of z changes the score of e most")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from steepest.inspection import RocDisplay
 from steepest.inspection.plots import style
@@ -86,3 +87,17 @@ def test_labels_choose_the_second_class():
         RocDisplay.from_predictions(["no", "yes"], [0.1, 0.4])
     with pytest.raises(ValueError, match=r"there are 3 labels for 2 classes"):
         RocDisplay.from_predictions([0, 1], [0.1, 0.4], labels="abc")
+
+
+@pytest.mark.parametrize("outputs", [[0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6]])
+def test_the_threshold_is_not_written_over_the_labels_of_the_axes(outputs):
+    display = RocDisplay.from_predictions([0, 1, 0, 1], outputs)
+    # As small as a panel of the picture of a fit.
+    display.plot(Figure(figsize=(5.5, 3.3)).add_subplot())
+    display.figure_.draw_without_rendering()
+    (words,) = [text for text in display.ax_.texts if text.get_text().startswith("threshold")]
+    place, inside = words.get_window_extent(), display.ax_.get_window_extent()
+    assert inside.x0 <= place.x0
+    assert place.x1 <= inside.x1
+    assert inside.y0 <= place.y0
+    assert place.y1 <= inside.y1

@@ -95,12 +95,14 @@ class StrengthPath:
         return "standardised columns" + " and levels as 0 and 1" * self.levels
 
     @property
-    def _saved(self) -> str:
-        """How much of what rows lose by being left out the best penalty would save."""
-        if not np.isfinite(self.fitted):
-            return ""
-        share = (self.scores[-1] - self.scores[self.best]) / (self.scores[-1] - self.fitted)
-        return f", which saves {share:.1%} of what rows lose by being left out"
+    def _gain(self) -> str:
+        """How much the loss of rows left out falls from no penalty to the best."""
+        least, none = self.scores[self.best], self.scores[-1]
+        # Some losses are negative, or 0 in the best case, and have no share.
+        share = 100 * (none - least) / none if none > 0 and least >= 0 else np.nan
+        if not np.isfinite(share):
+            return f"lowers the loss of rows left out from {none:.4g} to {least:.4g}"
+        return f"lowers the loss of rows left out by {f'{share:.1f}' if share >= 0.05 else 'less than 0.1'} %"
 
     @property
     def why(self) -> str:
@@ -114,11 +116,8 @@ class StrengthPath:
         if not self.chosen:
             if self.best == len(self.strengths) - 1:
                 return f"no penalty: by {by} every strength tried predicts rows left out no better"
-            return (
-                f"no penalty: by {by} its loss of {self.scores[-1]:.4g} is within one standard error "
-                f"({self.paired[-1]:.2g}) of the least, {self.scores[self.best]:.4g} at {self._named(least)} on "
-                f"{self.measured}{self._saved}"
-            )
+            best = f"{self._named(least)} on {self.measured}"
+            return f"no penalty: by {by} the best, {best}, {self._gain}, which is no clear gain"
         text = f"penalty {self._named(self.chosen)} on {self.measured}"
         if self.own is not None:
             least, most = (f"{strength:.3g}" for strength in self.own)

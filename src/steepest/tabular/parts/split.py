@@ -228,7 +228,10 @@ def _ordered(name: str, data: pa.ChunkedArray, fraction: float) -> Parts:
     later = counts[::-1].cumsum()[::-1][1:]
     cut = distinct[1:][np.abs(later - fraction * present.sum()).argmin()]
     training = ~(values >= cut)
-    first = str(data[int(np.argmax(values == cut))].as_py()).removesuffix(" 00:00:00")
+    value = data[int(np.argmax(values == cut))].as_py()
+    # Whole numbers beside a missing value are read as floats.
+    whole = isinstance(value, float) and value.is_integer()
+    first = f"{value:.0f}" if whole else str(value).removesuffix(" 00:00:00")
     which = f"those with {name} from {first} on"
     if not present.all():
         which += f"; {counted(int((~present).sum()), 'row')} without {name} to learn from"

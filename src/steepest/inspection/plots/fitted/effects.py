@@ -57,6 +57,10 @@ class EffectsDisplay(Display):
         Why there are no intervals.
     title : str, optional
         The text above the picture.
+    owners : sequence of str, optional
+        The class of each effect, if each column shows only one of many classes.
+    percent : bool, optional
+        Whether the effects are growths in percent, as those on a target that was fitted as its logarithm.
 
     Attributes
     ----------
@@ -76,6 +80,7 @@ class EffectsDisplay(Display):
     def __init__(
         self, names: Sequence[str], effects: ArrayLike, low: ArrayLike | None = None, high: ArrayLike | None = None,
         *, labels: Sequence[str] = (), on: str = "", shuffled: bool = False, note: str = "", title: str = "",
+        owners: Sequence[str] = (), percent: bool = False,
     ) -> None:  # fmt: skip
         self.names = [str(name) for name in names]
         self.effects = _matrix(effects, len(self.names))
@@ -85,6 +90,7 @@ class EffectsDisplay(Display):
         self.low, self.high = (unknown if end is None else _matrix(end, len(self.names)) for end in (low, high))
         self.labels, self.on, self.shuffled = tuple(labels), on, shuffled
         self.note, self.title = note, title
+        self.owners, self.percent = tuple(owners), percent
 
     @classmethod
     @np.errstate(all="ignore")
@@ -122,16 +128,22 @@ class EffectsDisplay(Display):
             raise NotAtHandError("the deviations of the columns are not at hand, as the fit was loaded: fit it again")
         reach, note = _reach_of(run, coef.shape)
         effects, reach = (coef * spread).T, (reach * spread).T
+        owners = list[str]()
         labels = [printable(label, 16) for label in getattr(run, "classes", None) or range(len(coef))]
         if len(coef) == 1:
             labels = []
         elif len(coef) > MOST_SIDE_BY_SIDE:
             largest = np.nan_to_num(np.abs(effects)).argmax(axis=1)
-            names = [f"{name}, {labels[k]}" for name, k in zip(names, largest, strict=True)]
+            owners = [labels[k] for k in largest]
+            names = [f"{name}, {owner}" for name, owner in zip(names, owners, strict=True)]
             effects, reach = (np.take_along_axis(each, largest[:, None], axis=1) for each in (effects, reach))
             labels = []
         on = effect_on(_loss_name(run), getattr(run, "target", "") or "the output", getattr(run, "classes", None))
-        return cls(names, effects, effects - reach, effects + reach, labels=labels, on=on, note=note, title=run.title)
+        ends = [effects, effects - reach, effects + reach]
+        percent = getattr(run, "log_target", None) is not None
+        if percent:
+            ends = [100 * np.expm1(each) for each in ends]
+        return cls(names, *ends, labels=labels, on=on, note=note, title=run.title, owners=owners, percent=percent)
 
     @classmethod
     def _of_importance(cls, run: FitLike) -> EffectsDisplay:
@@ -148,7 +160,9 @@ class EffectsDisplay(Display):
     @property
     def order(self) -> np.ndarray:
         """The columns, that with the largest effect first."""
-        size = np.where(np.isfinite(self.effects), np.abs(self.effects), 0.0).max(axis=1)
+        # Half as much and twice as much are as far from no effect.
+        effects = np.log1p(self.effects / 100) if self.percent else self.effects
+        size = np.where(np.isfinite(effects), np.abs(effects), 0.0).max(axis=1)
         return np.argsort(-size, kind="stable")
 
     @property
@@ -167,11 +181,19 @@ class EffectsDisplay(Display):
             loss = loss if loss.endswith("loss") else f"{loss} loss"
             words = f"{loss} grows most, by {style.number(value)}, if the values of {name} are shuffled"
         else:
-            of = f" (class {self.labels[column]})" if self.labels else ""
-            words = f"A standard deviation of {name} changes {self.on}{of} most, by {style.number(value)}"
+            owner = self.labels[column] if self.labels else self.owners[first] if self.owners else ""
+            if self.owners:
+                name = printable(self.names[first].removesuffix(f", {owner}"), 40)
+            on, of = self.on, ""
+            if owner and on.endswith(" a class"):
+                on = f"{on.removesuffix('a class')}{owner}"
+            elif owner:
+                of = f" (class {owner})"
+            sign, unit = ("+" if value > 0 else "", " %") if self.percent else ("", "")
+            words = f"A standard deviation of {name} changes {on}{of} most, by {sign}{style.number(value)}{unit}"
             if np.isfinite(self.low[first, column]):
                 ends = style.number(self.low[first, column]), style.number(self.high[first, column])
-                words += f", with a 95 % interval from {ends[0]} to {ends[1]}"
+                words += f", with a 95 % interval from {ends[0]} to {ends[1]}{unit}"
         if not np.nan_to_num(self.effects).any():
             words = "No column matters" if self.shuffled else f"No column changes {self.on}"
         elif (rest := len(self.names) - MOST_SHOWN) > 0:
@@ -239,7 +261,8 @@ class EffectsDisplay(Display):
     def _axis(self) -> str:
         if self.shuffled:
             return "growth of the loss if the column is shuffled"
-        return f"change of {self.on} per standard deviation" if self.on else "effect"
+        percent = " in %" if self.percent else ""
+        return f"change of {self.on}{percent} per standard deviation" if self.on else f"effect{percent}"
 
 
 def effect_on(loss_name: str, target: str, classes: Sequence[object] | None) -> str:

@@ -40,6 +40,10 @@ class Roc(NamedTuple):
     area: float
 
 
+# The words at the chosen point are at its left beyond this share of false alarms, and above it below this share found.
+FAR_RIGHT, NEAR_FLOOR = 0.65, 0.25
+
+
 class RocDisplay(Display):
     """The receiver operating characteristic: the share of a class that is found, against the share of false alarms.
 
@@ -254,8 +258,11 @@ class RocDisplay(Display):
             ax.plot(curve.false[rows], curve.true[rows], label=f"{label} (area {curve.area:.3f})", **look)
         if self.chosen is not None and math.isfinite(next(iter(self.areas.values()))):
             ax.plot(*self.chosen, marker="o", markersize=8, color=style.BLUE, linestyle="", zorder=4, clip_on=False)
+            # Below the point, at its right, where no good curve is; but never over the labels of the axes.
+            right, low = self.chosen[0] > FAR_RIGHT, self.chosen[1] < NEAR_FLOOR
             ax.annotate(
-                f"threshold {self.threshold:g}", self.chosen, (10, -12), textcoords="offset points", va="top",
+                f"threshold {self.threshold:g}", self.chosen, (-10 if right else 32 if low else 10, 2 if low else -12),
+                textcoords="offset points", va="bottom" if low else "top", ha="right" if right else "left",
                 fontsize=9, color=ax.xaxis.label.get_color(),
             )  # fmt: skip
         only = next(iter(self.curves)) if len(self.curves) == 1 else "the class"
