@@ -685,6 +685,47 @@ class TestAnotherTable:
         table = read_table({"d": ["24/12/2019", "Dec 22, 2019"], "n": [1, 2]})[0]
         np.testing.assert_array_equal(encoding.transform(table).X[:, 0], [4, 2])
 
+    @pytest.mark.parametrize("learnt", [DAYS[:20], [f"{day:%Y-%m-%d}" for day in DAYS[:20]]])
+    @pytest.mark.parametrize(
+        ("texts", "days", "words"),
+        [
+            (["02/01/2020"], ["2020-02-01"], "d: '02/01/2020' could be day/month or month/day, and is read month first,"
+             " as 2020-02-01, as no day above 12 tells the order: write dates as year-month-day"),
+            (["2.1.2020 5:30 pm"], ["2020-01-02T17:30"], "is read day first, as 2020-01-02, as is usual with points"),
+            (["02/01/2020", "13/01/2020"], ["2020-01-02", "2020-01-13"], ""),
+            (["02/02/2020"], ["2020-02-02"], ""),
+            (["2020/02/01", "Jan 2, 2020"], ["2020-02-01", "2020-01-02"], ""),
+        ],
+    )  # fmt: skip
+    def test_a_day_that_could_be_a_month_is_a_doubt(self, learnt, texts, days, words):
+        encoding = learn_encoding(read_table({"d": learnt, "n": np.arange(20) % 3})[0])
+        encoding = Encoding.from_dict(json.loads(json.dumps(encoding.to_dict())))
+        encoded = encoding.transform(read_table({"d": texts, "n": [1] * len(texts)})[0])
+        known = (np.array(days, "M8[s]") - np.datetime64("2019-12-20")) / np.timedelta64(1, "D")
+        np.testing.assert_allclose(encoded.X[:, 0], known)
+        assert (words in "; ".join(encoded.strays)) if words else not encoded.strays
+
+    @pytest.mark.parametrize("day_first", [True, False])
+    def test_the_order_that_the_user_says_holds_for_later_tables(self, day_first):
+        table = read_table({"d": DAYS[:20], "n": np.arange(20) % 3})[0]
+        encoding = learn_encoding(table, spelling=learn_spelling(table, Marks(day_first=day_first)))
+        encoded = encoding.transform(read_table({"d": ["02/01/2020"], "n": [1]})[0])
+        assert (encoded.X[0, 0], encoded.strays) == (13 if day_first else 43, ())
+
+    @pytest.mark.parametrize(
+        ("texts", "number", "words"),
+        [
+            (["1,234"], 1234, "n: '1,234' could be 1234 or 1.234, and is read as 1234, as nothing else in the column"),
+            (["1,234.5"], 1234.5, ""),
+            (["1.234"], 1.234, ""),
+        ],
+    )
+    def test_a_comma_that_could_be_either_is_a_doubt(self, texts, number, words):
+        encoding = learn_encoding(read_table({"n": [1.0, 2.0, 5.0], "m": [1, 2, 4]})[0])
+        encoded = encoding.transform(read_table({"n": texts, "m": [1]})[0])
+        assert encoded.X[0, 0] == number
+        assert (words in "; ".join(encoded.strays)) if words else not encoded.strays
+
     def test_a_folder_of_an_earlier_version(self):
         old = {
             "missing": "mean", "notes": [], "parts": [

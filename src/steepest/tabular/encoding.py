@@ -260,11 +260,15 @@ def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.C
         # A text such as 1.234 would have been a decimal number in the rows of the fit.
         usual = usual_mark(table) if has_comma(words) else ("", "")
         found = learn_number(part.column, words, Marks(), *usual)
-        written, note = found.format, found.note
+        written, note, doubt = found.format, found.note, found.doubt
         if written is None or written.unit:
-            written, note = WrittenNumber(part.column), ""
+            written, note, doubt = WrittenNumber(part.column), "", ""
         read, stray = replace(written, strays=()).read(data)
-        return read, note, stray
+        if doubt:
+            stray = "; ".join(
+                filter(None, [stray, f"{part.column}: {doubt}: write it without a mark between thousands"])
+            )
+        return read, "" if doubt else note, stray
     if isinstance(part, Moment) and is_text(data.type) and part.family in ("time", "duration"):
         time, note = learn_time(part.column, Words.of(data), Marks())
         if time is not None and (part.family == "duration" or not time.long):
@@ -273,8 +277,9 @@ def _read(part: Encoder, table: pa.Table, written: Written | None) -> tuple[pa.C
     elif isinstance(part, Moment) and is_text(data.type):
         when, note = learn_date(part.column, Words.of(data), Marks())
         if when is not None and part.family == ("instant" if when.zoned else "date"):
-            read, stray = replace(when, strays=()).read(data)
-            return read, note, stray
+            # The order of day and month is that of these dates, and not one that the rows of the fit told.
+            read, stray = replace(when, strays=(), ordered=False).read(data)
+            return read, "" if stray else note, stray
     return data, "", ""
 
 

@@ -89,6 +89,22 @@ class _Parsed(NamedTuple):
     zoned: np.ndarray
 
 
+class Order(NamedTuple):
+    """Whether the day comes first in dates such as 3/4/2020.
+
+    `why` is why it is taken so if no date tells it, and "" if one does; `example` is the index of a text that could be
+    either.
+    """
+
+    day_first: bool
+    example: int = 0
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        return "day first" if self.day_first else "month first"
+
+
 @dataclass(frozen=True)
 class WrittenDate:
     """How the dates of a column are written.
@@ -105,6 +121,9 @@ class WrittenDate:
         Texts that mean a missing value, besides the usual ones.
     strays : tuple of str
         Texts that are no dates, and were read as missing values when the format was learned.
+    ordered : bool
+        Whether `day_first` was told, by the user or by dates such as 3/4/2020 when the format was learned. If not, the
+        dates of each table that is read tell it, or a sentence says what was taken.
 
     Examples
     --------
@@ -119,6 +138,8 @@ class WrittenDate:
     zoned: bool = False
     na: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
+    # Folders of earlier versions do not say it.
+    ordered: bool = True
 
     def read(self, data: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
         """Read a column in this format.
@@ -131,7 +152,8 @@ class WrittenDate:
         Returns
         -------
         times, note : pyarrow.ChunkedArray, str
-            Times, null where they are missing; a sentence on texts that are no dates, or "".
+            Times, null where they are missing; sentences on texts that are no dates, and on those that could be two;
+            or "".
 
         Raises
         ------
@@ -144,19 +166,21 @@ class WrittenDate:
         if not is_text(data.type):
             return data, ""
         words = Words.of(data)
-        ticks, valid, _ = self._parsed(words)
+        order = Order(self.day_first) if self.ordered else _order(words)
+        ticks, valid, zoned = _parse(words, order.day_first)
+        valid &= zoned == self.zoned
         missing = is_missing(words.texts, (*self.na, *self.strays))
         valid, strays = valid & ~missing, ~valid & ~missing
-        what = f"a date{' with a time zone' * self.zoned}{' (day first)' * self.day_first}"
+        what = f"a date{' with a time zone' * self.zoned}{' (day first)' * order.day_first}"
         lost = words.lost(self.column, strays, valid, what)
         kind = pyarrow.timestamp("us", "UTC" if self.zoned else None)
         times = words.per_row(pyarrow.array(ticks, mask=~valid)).cast(kind)
-        return times, f"{self.column}: no dates, so missing: {words.listed(strays)}" if lost else ""
-
-    def _parsed(self, words: Words) -> _Parsed:
-        """Return the dates of texts that have a zone if this format has one, and none if not."""
-        ticks, valid, zoned = _parse(words, self.day_first)
-        return _Parsed(ticks, valid & (zoned == self.zoned), zoned)
+        said = [f"{self.column}: no dates, so missing: {words.listed(strays)}"] if lost else []
+        if order.why:
+            text, day = words.texts[order.example].as_py(), np.datetime64(int(ticks[order.example]), "us")
+            could = f"{self.column}: {quoted(text)} could be day/month or month/day, and is read {order.words}"
+            said.append(f"{could}, as {day.astype('M8[D]')}, {order.why}: write dates as year-month-day")
+        return times, "; ".join(said)
 
 
 def _dated(words: Words) -> Iterator[tuple[re.Match[str], np.ndarray, pa.Array]]:
@@ -298,12 +322,15 @@ def _learn(column: str, words: Words, marks: Marks, missing: np.ndarray, what: s
     ):
         return None, ""
     needed = max(1, SHARE * present)
-    day_first, doubt = _order(words) if marks.day_first is None else (marks.day_first, "")
+    order = _order(words) if marks.day_first is None else Order(marks.day_first)
+    day_first = order.day_first
     ticks, valid, zoned = _parse(words, day_first)
     if marks.day_first is not None:
         _check_order(column, words, valid, _parse(words, not day_first).valid & ~missing, day_first, needed)
     has_zone = bool(words.counts[valid & zoned & ~missing].sum() >= needed)
-    chosen = WrittenDate(column, day_first, has_zone, marks.na)
+    ordered = any("first" in found.groupdict() for found, _, _ in _dated(words))
+    told = ordered or marks.day_first is not None
+    chosen = WrittenDate(column, day_first, has_zone, marks.na, ordered=told)
     valid &= (zoned == has_zone) & ~missing
     if words.counts[valid].sum() < needed:
         return None, ""
@@ -313,9 +340,15 @@ def _learn(column: str, words: Words, marks: Marks, missing: np.ndarray, what: s
     text, when = words.texts[k].as_py(), np.datetime64(int(ticks[k]), "us")
     day = when.astype("M8[D]")
     shown = str(day) if when == day else str(when.astype("M8[s]")).replace("T", " ")
-    ordered = any("first" in found.groupdict() for found, _, _ in _dated(words))
     note = f"{column}: {what} read as dates{', day first' * (day_first and ordered)}"
-    note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown) + doubt
+    note += f", such as {quoted(text)} as {shown}{' UTC' * has_zone}" * (text != shown)
+    if order.why:
+        found = re.findall(r"\d+", words.texts[order.example].as_py())
+        option = "--month-first" if day_first else "--day-first"
+        note += (
+            f"; {int(found[0])}/{int(found[1])} could be day/month or month/day, and is read {order.words}, {order.why}"
+        )
+        note += f" (day_first={not day_first}, or {option} in the shell, reads the other)"
     if any(len(found["year"]) == 2 for found, indices, _ in _dated(words) if valid[indices].any()):
         note += f"; years of two digits are from {1900 + CENTURY} to {1999 + CENTURY}"
     if listed := words.listed(missing):
@@ -351,23 +384,24 @@ def _telling(words: Words, valid: np.ndarray, day_first: bool) -> int:
     return int(np.argmax(valid))
 
 
-def _order(words: Words) -> tuple[bool, str]:
-    """Return whether the day comes first in dates such as 3/4/2020, and the end of a note if no date tells it."""
-    firsts, others, marks, weights = [], [], [], []
+def _order(words: Words) -> Order:
+    """Return whether the day comes first in dates such as 3/4/2020, as they tell it."""
+    firsts, others, marks, weights, places = [], [], [], [], []
     for found, indices, texts in _dated(words):
         if "first" in found.groupdict():
             firsts.append(part_of(found, "first", texts))
             others.append(part_of(found, "other", texts))
             weights.append(words.counts[indices])
+            places.append(indices)
             marks += [found["mark"].strip()] * len(indices)
     if not firsts:
-        return False, ""
+        return Order(False)
     first, other, rows = (np.concatenate(each) for each in (firsts, others, weights))
     large_first, large_other = (int(rows[part > 12].sum()) for part in (first, other))
     if large_first != large_other:
-        return large_first > large_other, ""
+        return Order(large_first > large_other)
     if (first == other).all():
-        return False, ""
+        return Order(False)
     ones_first, ones_other = (first == 1).all(), (other == 1).all()
     if all(mark == "." for mark in marks):
         day_first, why = True, "as is usual with points"
@@ -375,8 +409,4 @@ def _order(words: Words) -> tuple[bool, str]:
         day_first, why = bool(ones_first), "as dates of the first of a month"
     else:
         day_first, why = False, "as no day above 12 tells the order"
-    k = int(np.argmax(first != other))
-    one, two = f"{first[k]}/{other[k]}", "day first" if day_first else "month first"
-    option = "--month-first" if day_first else "--day-first"
-    other_way = f"day_first={not day_first}, or {option} in the shell, reads the other"
-    return day_first, f"; {one} could be day/month or month/day, and is read {two}, {why} ({other_way})"
+    return Order(day_first, int(np.concatenate(places)[np.argmax(first != other)]), why)

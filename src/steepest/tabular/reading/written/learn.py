@@ -127,6 +127,9 @@ def learn_spelling(table: pa.Table, marks: Marks | None = None, names: Iterable[
             numbers[name] = LearntNumber(None) if asked == "date" else learn_number(name, words[name], marks)
         elif (day := _whole_date(name, data, marks)) is not None:
             formats[name], notes[name] = day
+        elif marks.day_first is not None and family_of(kind) in ("date", "instant"):
+            # Dates that needed no reading; those of a later table may be texts in the order that the user says.
+            formats[name] = WrittenDate(name, marks.day_first, family_of(kind) == "instant", marks.na)
         elif sentinels_in(marks.na) and (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
             formats[name] = WrittenNumber(name, na=marks.na)
             if len(marks.conventions) == 1 and not types.is_floating(kind):

@@ -279,11 +279,14 @@ class LearntNumber(NamedTuple):
         A sentence on it for the user; "" if the column has nothing to do with numbers.
     clear : str
         The decimal mark, if texts of the column tell it; else "".
+    doubt : str
+        A sentence on texts that could be two numbers; "" if there are none.
     """
 
     format: WrittenNumber | None
     note: str = ""
     clear: str = ""
+    doubt: str = ""
 
 
 def learn_number(
@@ -352,7 +355,10 @@ def learn_number(
     names = words.texts.filter(arrow().array(strays)).to_pylist()[:MOST_STRAYS]
     chosen = replace(chosen, strays=tuple(names))
     note = _note(chosen, words, values, missing, strays) + _spellings(groups, words, chosen)
-    return LearntNumber(chosen, note + doubt, clear)
+    if doubt:
+        other = "." if chosen.decimal == "," else ","
+        note += f"; {doubt} (decimal={other!r} reads the other)"
+    return LearntNumber(chosen, note, clear, doubt)
 
 
 def _rows_of_numbers(words: Words, marks: Marks) -> float:
@@ -433,7 +439,7 @@ def _told_by_whole_numbers(groups: list[tuple[_Shape, np.ndarray, pa.Array]]) ->
 
 
 def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, why: str) -> str:
-    """Return the end of a note on texts that could be two numbers; "" if there are none."""
+    """Return a sentence on texts that could be two numbers; "" if there are none."""
     differ = chosen.values(words) != other.values(words)
     differ &= ~np.isnan(other.values(words))
     # A lone point is a decimal point, unless something speaks against it.
@@ -442,8 +448,7 @@ def _doubt(words: Words, chosen: WrittenNumber, other: WrittenNumber, why: str) 
     k = int(np.argmax(differ))
     text, mine, theirs = words.texts[k].as_py(), chosen.values(words)[k], other.values(words)[k]
     why = why or "as nothing else in the column tells"
-    what = f"; {text!r} could be {mine:.10g} or {theirs:.10g}, and is read as {mine:.10g}, {why}"
-    return f"{what} (decimal={other.decimal!r} reads the other)"
+    return f"{text!r} could be {mine:.10g} or {theirs:.10g}, and is read as {mine:.10g}, {why}"
 
 
 def has_comma(words: Words, chosen: np.ndarray | slice = slice(None)) -> bool:
