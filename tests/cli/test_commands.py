@@ -324,6 +324,8 @@ class TestFit:
             (TABLE, ["--kinds", "age=label"], "give 'number', 'date' or 'text'"),
             (TABLE, ["--kinds", "age=date"], "is no date, as kinds= says"),
             ("day,height\n1/2/2020,1\n1/13/2020,2\n", ["--day-first"], "has the month first, and day_first=True"),
+            ("day,height\n1/2/2020,1\n13/1/2020,2\n", ["--month-first"], "has the day first, and day_first=False"),
+            (TABLE, ["--day-first", "--month-first"], "--day-first and --month-first contradict each other"),
             (TABLE, ["--batch-size", "0"], "batch_size=0"),
             (TABLE, ["--direction", "adma"], "did you mean"),
             (TABLE, ["--seed", "-1"], "seed"),

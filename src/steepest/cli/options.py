@@ -60,7 +60,12 @@ class Command(click.Command):
         list of str
             The arguments that click did not use.
         """
-        known = {name: option for option in self.params if isinstance(option, click.Option) for name in option.opts}
+        options = [option for option in self.params if isinstance(option, click.Option)]
+        known = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
+        for option in options:
+            if option.secondary_opts and set(args) >= {option.opts[0], option.secondary_opts[0]}:
+                both = f"{option.opts[0]} and {option.secondary_opts[0]}"
+                raise click.UsageError(f"{both} contradict each other: give one of the two", ctx)
         formulas: list[str] = []
         rest: list[str] = []
         # Whether the word is the value of the option before it.
