@@ -407,11 +407,17 @@ class TestDates:
         assert spelling["c"].read(table["c"])[0].null_count == 2
         assert "missing: '99991231' (1), '0' (1)" in spelling.notes["c"]
 
+    def test_a_whole_number_that_is_no_date_is_named(self):
+        table = pa.table({"c": [*(int(f"{day:%Y%m%d}") for day in DAYS), 20200230]})
+        spelling = learn_spelling(table)
+        assert spelling["c"].read(table["c"])[0].null_count == 1
+        assert "no dates, so missing, too: 1 other value, '20200230' (1)" in spelling.notes["c"]
+
     @pytest.mark.parametrize(
         ("name", "values"),
         [
             ("customer_id", [int(f"{day:%Y%m%d}") for day in DAYS]),
-            ("price", [*(int(f"{day:%Y%m%d}") for day in DAYS), 20201301]),
+            ("price", [*(int(f"{day:%Y%m%d}") for day in DAYS[:8]), 20201301]),
             ("price", [20200101, 20200102, 20200103]),
             ("price", [17990101 + k for k in range(20)]),
             ("price", [20200101.5 + k for k in range(20)]),

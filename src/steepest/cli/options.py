@@ -76,8 +76,8 @@ class Command(click.Command):
                 raise click.UsageError(f"there is no option {name}: {guess_or_list(name, sorted(known))}", ctx)
             is_formula = not is_value and word.startswith("-") and not word.startswith("--") and word not in ("-h", "-")
             (formulas if is_formula else rest).append(word)
-            option = known.get(word)
-            is_value = not is_value and option is not None and not option.is_flag
+            given = known.get(word)
+            is_value = not is_value and given is not None and not given.is_flag
         return super().parse_args(ctx, [*rest, "--", *formulas] if formulas else rest)
 
 

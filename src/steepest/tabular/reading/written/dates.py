@@ -276,8 +276,8 @@ def learn_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | N
 def learn_whole_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDate | None, str]:
     """Tell whether the whole numbers of a column are dates, such as 20201231.
 
-    They are if all are, between 1800 and 2200, and at least five differ; 0, 99991231 and 99999999 are missing then. If
-    the user says that they are dates, any year and any count will do.
+    They are if nine tenths are, between 1800 and 2200, and at least five differ; the others, such as 20201345, 0 and
+    99999999, are missing then. If the user says that they are dates, any year and any count will do.
 
     Parameters
     ----------
@@ -306,9 +306,9 @@ def learn_whole_date(column: str, words: Words, marks: Marks) -> tuple[WrittenDa
     ticks, valid, _ = _parse(words, False)
     present = ~missing & (words.counts > 0)
     if not asked:
-        years = ticks[present].astype("M8[us]").astype("M8[Y]").astype(int) + 1970
-        within = bool(((years >= YEARS[0]) & (years < YEARS[1])).all())
-        if not valid[present].all() or not within or present.sum() < FEWEST:
+        years = ticks.astype("M8[us]").astype("M8[Y]").astype(int) + 1970
+        dates = present & valid & (years >= YEARS[0]) & (years < YEARS[1])
+        if words.counts[dates].sum() < SHARE * words.counts[present].sum() or dates.sum() < FEWEST:
             return None, ""
     found, note = _learn(column, words, replace(marks, na=(*marks.na, *NEVER)), missing, "whole numbers")
     return found, f"{note} (kinds={{{quoted(column)}: 'number'}} keeps the numbers)" if note and not asked else note
