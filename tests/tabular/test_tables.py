@@ -20,6 +20,7 @@ import pytest
 from steepest.tabular.fit import fit_table
 from steepest.tabular.reading.arrow import TableError
 from steepest.tabular.reading.files import read_table
+from steepest.tabular.reading.written.learn import learn_spelling
 
 PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
 
@@ -72,9 +73,14 @@ class TestReading:
         ]:
             assert read_table(source)[0].to_pydict() == expected
 
-    @pytest.mark.parametrize("word", ["", "NA", "N/A", "NaN", "null", "None", '"NA"', '""'])
+    @pytest.mark.parametrize("word", ["", "NA", "N/A", "NaN", "null", '"NA"', '""'])
     def test_words_that_mean_missing(self, tmp_path, word):
         assert read_table(write(tmp_path, f"a,b\n1,{word}\n2,x\n"))[0]["b"].to_pylist() == [None, "x"]
+
+    def test_none_is_a_level_among_others_and_no_number(self, tmp_path):
+        table, _ = read_table(write(tmp_path, "a,b\n1,None\nNone,Some\n"))
+        assert table["b"].to_pylist() == ["None", "Some"]
+        assert learn_spelling(table)["a"].read(table["a"])[0].to_pylist() == [1, None]
 
     @pytest.mark.parametrize(
         ("mark", "name"),

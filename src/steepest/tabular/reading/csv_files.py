@@ -40,8 +40,9 @@ from steepest.writing import new_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Texts that mean a missing value, quoted or not.
-NULLS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"]
+# Texts that mean a missing value, quoted or not. "None" is none of them: it is a level where others are "Some", and
+# beside numbers and dates those who read these take it for a missing value.
+NULLS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL"]
 # Texts that may be numbers with decimal commas, in part of a column.
 DECIMAL_COMMA = r"^\s*[-+]?[\d.\s]*,\d+\s*\D{0,4}$"
 # Texts that pyarrow reads as decimal numbers, and that are whole ones if commas are decimal marks.
