@@ -183,6 +183,20 @@ class TestOtherFiles:
             frame.to_json(tmp_path / "t.json", orient=orient, index=orient in ("columns", "split") or None)
         self.check(tmp_path / "t.json", days=False)
 
+    @pytest.mark.parametrize(("most", "read"), [(2**60, int), (2**70, str)])
+    def test_whole_numbers_of_json_are_not_rounded(self, tmp_path, most, read):
+        file = write(tmp_path, json.dumps([{"a": most + k, "b": k} for k in range(3)]), "t.json")
+        assert read_table(file)[0]["a"].to_pylist() == [read(most + k) for k in range(3)]
+
+    def test_whole_numbers_of_more_than_64_bits_are_named(self):
+        with pytest.raises(TableError, match=r"a: the whole number in row 2, 1180591620717411303424, has more than 64"):
+            read_table({"a": [1, 2**70]})
+
+    def test_a_zero_byte_makes_no_wide_letters(self, tmp_path):
+        lines = b"".join(b"%d,%d\n" % (k, k) for k in range(40))
+        table, _ = read_table(write(tmp_path, b"a,b\n" + lines + b"4\x001,1\n"))
+        assert table["b"].to_pylist() == [*range(40), 1]
+
     @pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
     def test_a_record_on_each_line(self, tmp_path, name):
         self.frame.to_json(tmp_path / name, orient="records", lines=True, date_format="iso")

@@ -9,7 +9,7 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +182,8 @@ def _from_memory(source: Table) -> pa.Table:
             return pyarrow.table({name: pyarrow.array(source[name], from_pandas=True) for name in source.dtype.names})
     except TableError:
         raise
+    except OverflowError:
+        raise TableError(f"{_too_wide(source)}: give them as texts if they are identifiers, else as floats") from None
     except (pyarrow.ArrowException, TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         why = "; ".join(first_line(part) for part in error.args)
         raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
@@ -189,6 +191,16 @@ def _from_memory(source: Table) -> pa.Table:
     if collect := next((name for name in ("collect", "compute", "to_table") if hasattr(source, name)), ""):
         raise TypeError(f"the rows of a {kind} are not in memory yet: give what its {collect}() returns")
     raise TypeError(f"a table is a path, a DataFrame, a dict of columns or rows, not {kind}")
+
+
+def _too_wide(source: Table) -> str:
+    """Return what is wrong with whole numbers that no column of a table holds, and name the first if it is known."""
+    columns = source if isinstance(source, Mapping) else {}
+    for name, values in columns.items():
+        for row, value in enumerate(values, start=1):
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                return f"{name}: the whole number in row {row:,}, {value}, has more than 64 bits"
+    return "the table has whole numbers of more than 64 bits"
 
 
 def _check_names(names: list[str], label: str) -> None:

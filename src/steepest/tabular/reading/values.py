@@ -50,6 +50,10 @@ def table_of(names: Sequence[str], columns: Iterable[Sequence[object]]) -> pa.Ta
 
 def _of_one_kind(values: Sequence[object]) -> Sequence[object]:
     kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {int}:
+        # As floats they might be rounded, and identifiers would become equal.
+        fits = all(not isinstance(value, int) or -(2**63) <= value < 2**63 for value in values)
+        return values if fits else [None if value is None else str(value) for value in values]
     if kinds <= {int, float} and all(value is None or _is_whole(value) for value in values):
         return [None if value is None else int(value) for value in values]  # type: ignore[call-overload]
     if kinds <= {int, float}:

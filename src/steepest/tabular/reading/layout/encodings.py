@@ -21,6 +21,9 @@ SCRIPTS = {
 # The share of the letters beyond ASCII that must suit an encoding for it to be proposed, the most that are proposed,
 # and the share of words that may be strange in Windows-1252. Chosen, not measured.
 SUITED, MOST_PROPOSED, MOST_STRANGE = 0.9, 4, 0.05
+# A file with no more zeros among its bytes has no wide letters. Chosen, not measured: in wide letters the marks between
+# fields, digits and ends of lines have a zero each, and a slip puts a single one into other files.
+LEAST_ZEROS = 0.01
 # Words with letters beyond ASCII, and the signs of print that stand beside words in Western texts.
 _WORDS = re.compile(r"[A-Za-z\x80-\U0010ffff]+")
 _BEFORE = "«»‹›“”„‚‘’–—…§€©®™·•¿¡\u00a0"
@@ -54,7 +57,7 @@ def encoding_of(start: bytes) -> str:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     zeros = [start[parity::2].count(0) for parity in (0, 1)]
-    if not any(zeros):
+    if max(zeros) <= LEAST_ZEROS * len(start):
         return "utf-8"
     # The marks, digits and Latin letters of a text have a zero in one of their two bytes, and other letters seldom.
     encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
