@@ -83,11 +83,12 @@ def from_records(
         If the arrays are not those of the parameters.
     """
     known = {}
-    # The parameters of a network or a tree, which have no errors, are read later.
-    structure, x = Structure.of(params) if params else (None, np.empty(0))
-    own_names = () if structure is None else structure.names
     for k, record in enumerate(records):
         request = Request(record["robust"], record["weights"], record["absolute_sigma"])
+        # The parameters of a network or a tree, which have no errors, are read later.
+        has_none = isinstance(params, dict) and not params
+        structure, x = (None, np.empty(0)) if has_none else Structure.of(params)
+        own_names = () if structure is None else structure.names
         covariance, root = without(x.size), np.full((x.size, 0), np.nan)
         if not record["why"]:
             try:
