@@ -1,4 +1,4 @@
-"""What a long call is doing, in one line on a terminal or below a cell; a descent shows its own table in its place."""
+"""Show what a long call is doing, in one line on a terminal or below a cell. A descent shows a table instead."""
 
 from __future__ import annotations
 

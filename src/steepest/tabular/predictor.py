@@ -156,7 +156,8 @@ class TablePredictor(HoldsFit):
         -----
         RuntimeWarning
             If rows have texts that the training rows lack, with their count and what they are treated as; or texts that
-            are missing as they are no numbers or dates, with their count.
+            are missing as they are no numbers or dates, with their count; or a date or a number that could be two, with
+            what was read; or predictions beyond the range of numbers.
         """
         if interval is not None or level is not None:
             read, _ = read_table(X, texts=self.encoding.spelling, encoding=encoding, sheet=sheet)
@@ -195,8 +196,8 @@ class TablePredictor(HoldsFit):
         notes : list of str
             Sentences on what was read, and on values that were filled in.
         doubts : list of str
-            Sentences on texts that the training rows lack, and on those that are missing, as they are no numbers or
-            dates.
+            Sentences on texts that the training rows lack, on those that are missing, as they are no numbers or dates, on
+            those that could be two dates or numbers, and on predictions beyond the range of numbers.
         """
         spelling = self.encoding.spelling
         read, notes = read_table(table, max_bytes, texts=spelling, encoding=encoding, sheet=sheet)

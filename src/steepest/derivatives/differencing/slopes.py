@@ -202,7 +202,7 @@ class Differences:
             near = line.quotient(h) if h else None
             if near is None or not near.jump / 2 * size[k] > most or near.jump < 8 * self.noise.at(near.largest) / h:
                 continue
-            # Where f curves, secants of four times the length differ four times as much.
+            # The two secants of a smooth f differ in proportion to their length, and those at a kink by its jump.
             if abs(line.quotient(4 * h).jump / near.jump - 4) > 0.5:
                 found, _ = search.along(line, h, 1.0)
                 jump = line.quotient(found.h).jump / 2

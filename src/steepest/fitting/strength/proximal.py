@@ -113,7 +113,7 @@ class Sample:
                 # Rounding hides what is left.
                 enough = step.bound <= TOLERANCE * abs(value)
                 return Point(theta, max(step.bound, 0.0) if enough else np.inf, enough)
-            # What is left after the step is what was left before it, less what it gained.
+            # The step has lowered the value, and so also the bound on how far it is above the minimum.
             gap = max(step.bound - (value - new), 0.0)
             theta, z, value = theta + t * step.change, z + t * step.along, new
             if gap <= TOLERANCE * abs(value):

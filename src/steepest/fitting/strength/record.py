@@ -91,7 +91,7 @@ class StrengthPath:
 
     @property
     def measured(self) -> str:
-        """What the strengths are measured on."""
+        """The units of the strengths: the columns as they were penalised."""
         return "standardised columns" + " and levels as 0 and 1" * self.levels
 
     @property

@@ -25,9 +25,9 @@ from steepest.inspection.report.standings import why_unranked
 from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable
 
-# What the messages of loaded runs say of a function or of rows.
+# The words by which the messages of loaded runs say that a function or rows are missing.
 NOT_AT_HAND = "not at hand"
-# What draws the pictures that need most values; others are drawn by their displays.
+# The calls that draw the pictures which evaluate the function most often; displays draw the others.
 DRAWN = {"CurveDisplay": "run.plot()", "ContourDisplay": "run.plot()", "RaceDisplay": "race.plot()"}
 # The most letters of an error. Chosen, not measured: two lines.
 MOST_QUOTED = 200

@@ -1,4 +1,4 @@
-"""What looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
+"""Collect what looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from steepest.inspection.report.standings import Ranked, evaluations_of, why_unr
 from steepest.printable import MOST_LETTERS, printable
 from steepest.trace import Event
 
-# What each kind of event means, and whether it casts doubt on the answer. A kind that is missing here is a note.
+# For each kind of event its level and its meaning in words. A kind that is missing here is a note.
 EVENTS: dict[str, tuple[Level, str]] = {
     "rejected": ("note", "Steps that led too far were tried again, shorter"),
     "reset": ("note", "The direction was begun anew"),

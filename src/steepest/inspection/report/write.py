@@ -31,7 +31,7 @@ MOST_LINES, MOST_LETTERS = 100, 120
 # The bytes of the pictures and the animation of a page. The rest of it takes about 20 kB, and it is to be smaller than
 # 600 kB.
 MOST_PAGE = 560_000
-# What is reported, if it has no title of its own.
+# The titles of reports on runs without a title of their own.
 KINDS = {
     "race": "Race of {count} rules",
     "comparison": "Comparison of {count} runs",

@@ -445,7 +445,7 @@ def _open_quote(file: CsvFile, separator: str) -> int:
 
 
 class _Foreign(NamedTuple):
-    """What is not UTF-8 in a file: a sentence on the first such byte, the byte, and lines from there on with others.
+    """The first byte of a file that is not UTF-8, a sentence on it, and lines from there on with more such bytes.
 
     `wide` is the first line before it whose letters beyond ASCII are UTF-8, 0 if there is none.
     """

@@ -75,7 +75,7 @@ def minimize_by_planes(
         gap = max(planes.values[best] - least, 0.0)
         new = planes.places[best] + step
         if gap <= enough + planes.hidden and reach < REACH and not proven:
-            # What the planes prove in a small box says nothing of what lies beyond.
+            # The planes prove a gap only within their box, so prove it again in the large one.
             reach, proven = REACH, True
             continue
         if gap <= enough + planes.hidden or np.array_equal(new, planes.places[best]):

@@ -20,8 +20,8 @@ WIDEST = 50
 # If no tolerance was given, a search at a kink ends once at most this share of the value is left to gain. Chosen, not
 # measured: near the accuracy of the linear programs.
 AT_KINK = 1e-8
-# Where the value is about 0, the search ends at this share of the rise over the size of the point. Chosen, not
-# measured.
+# The search for a minimum of about 0 ends when the gap is this share of the rise of f over the size of the point.
+# Chosen, not measured.
 AT_ZERO = 1e-11
 # The most searches of a run, the most searches that a suspicion of a kink may begin, and the number of audits after
 # which a kink is suspected. Chosen, not measured: each search costs up to 40 gradients, plus 10 for each variable.
