@@ -235,6 +235,13 @@ class TestOtherFiles:
             "1 row above the header is left out: 'Sales'",
         ]  # fmt: skip
 
+    def test_a_target_in_another_sheet(self, tmp_path):
+        with pd.ExcelWriter(tmp_path / "t.xlsx") as writer:
+            pd.DataFrame({"note": ["a", "b"]}).to_excel(writer, sheet_name="readme", index=False)
+            self.frame.to_excel(writer, sheet_name="data", index=False)
+        with pytest.raises(TableError, match=r"no column 'y' .*the sheet 'readme' is read, and 'data' is not \(sheet="):
+            fit_table(tmp_path / "t.xlsx", "y")
+
     def test_a_workbook_with_formulas_that_were_never_calculated(self, tmp_path):
         book = openpyxl.Workbook()
         book.active.append(["a", "b", "sum"])

@@ -327,6 +327,14 @@ class TestTheRest:
         speed[10:60] = 1.5
         assert not found(plain | {"speed": speed}, "y", held_out=0)
 
+    def test_many_rows_without_a_target(self, plain):
+        y = plain["y"].copy()
+        y[:50] = np.nan
+        text = only(plain | {"y": y}, "y", held_out=0)
+        assert text.startswith("many rows without a target: y has no value in 50 of 200 rows (25 %)")
+        y[:20] = plain["y"][:20]
+        assert not found(plain | {"y": y}, "y", held_out=0)
+
     def test_nothing_learned(self, plain):
         noise = np.random.default_rng(18).normal(size=(2, ROWS))
         text = only({"a": plain["a"], "b": noise[0], "y": noise[1]}, "y", "regression")

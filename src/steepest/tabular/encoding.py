@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -48,7 +48,10 @@ class Encoded:
     unseen : tuple of str
         Sentences about texts that the training rows lack.
     strays : tuple of str
-        Sentences about texts that are no numbers or dates where the training rows have them, and so are missing.
+        Sentences about texts that are no numbers or dates where the training rows have them, and so are missing; and
+        about those that could be two dates or numbers.
+    gaps : mapping of str to int
+        How many values each column of the table lacks.
     """
 
     X: np.ndarray
@@ -56,6 +59,7 @@ class Encoded:
     notes: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,10 @@ class Encoding:
                 training = answers.training & kept
                 X[training[kept], start:stop] = part.out_of_fold(data[part.column], training, answers)
             start = stop
-        return Encoded(X, kept, *(tuple(filter(None, each)) for each in (notes, unseen, strays)))
+        is_null = arrow().compute.is_null
+        gaps = {name: int(is_null(column, nan_is_null=True).to_numpy().sum()) for name, column in data.items()}
+        said = [tuple(filter(None, each)) for each in (notes, unseen, strays)]
+        return Encoded(X, kept, said[0], said[1], said[2], gaps)
 
     def to_dict(self) -> dict[str, Json]:
         """Return the encoding as a dict that JSON can hold with every digit.

@@ -196,8 +196,8 @@ class TablePredictor(HoldsFit):
         notes : list of str
             Sentences on what was read, and on values that were filled in.
         doubts : list of str
-            Sentences on texts that the training rows lack, on those that are missing, as they are no numbers or dates, on
-            those that could be two dates or numbers, and on predictions beyond the range of numbers.
+            Sentences on texts that the training rows lack, on those that are missing, as they are no numbers or dates,
+            on those that could be two dates or numbers, and on predictions beyond the range of numbers.
         """
         spelling = self.encoding.spelling
         read, notes = read_table(table, max_bytes, texts=spelling, encoding=encoding, sheet=sheet)

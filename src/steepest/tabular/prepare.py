@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.parts.split import RANDOM, Parts, parts_of
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
-from steepest.tabular.reading.excel_files import WITHOUT_VALUE
+from steepest.tabular.reading.excel_files import OTHER_SHEET, WITHOUT_VALUE
 from steepest.tabular.reading.files import read_table
 from steepest.tabular.reading.written.learn import learn_spelling
 from steepest.tabular.reading.written.marks import Marks
@@ -66,6 +66,8 @@ class Prepared:
         How the rows were divided; None if they are those of an earlier fit.
     groups : array of int of shape (size,), optional
         The group of each row of the table, if they were divided by groups.
+    gaps : mapping of str to int
+        How many values each column that is used lacks, and how many the target.
     """
 
     training: TableRows
@@ -76,6 +78,7 @@ class Prepared:
     size: int
     parts: Parts | None = None
     groups: np.ndarray | None = None
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def learnt(self) -> np.ndarray:
@@ -152,9 +155,10 @@ def prepare(
     try:
         answer = learn_target(read, target, task, spelling)
     except TableError as error:
-        # The values of a workbook may be missing because its formulas were never calculated.
-        if why := next((note for note in notes if WITHOUT_VALUE in note), ""):
-            raise TableError(f"{error} ({why})") from None
+        # A workbook may have the target in another sheet, and its formulas may never have been calculated.
+        told = [note for note in notes if OTHER_SHEET in note or WITHOUT_VALUE in note]
+        if told:
+            raise TableError(f"{error} ({'; '.join(told)})") from None
         raise
     numbers = np.flatnonzero(answer.kept)
     if len(numbers) < size:
@@ -200,7 +204,10 @@ def prepare(
     if parts.groups is not None:
         groups = np.full(size, -1)
         groups[numbers] = parts.groups
-    return Prepared(rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size, parts, groups)
+    return Prepared(
+        rows[training], rows[~training], classes, encoding, [*map(printable, notes)], size, parts, groups,
+        {**encoded.gaps, target: size - len(numbers)},
+    )  # fmt: skip
 
 
 def prepare_again(

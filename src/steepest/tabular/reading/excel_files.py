@@ -20,8 +20,9 @@ from steepest.tabular.reading.values import as_text, table_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Words of the sentence on formulas, by which a later error finds it.
+# Words of the sentences on formulas and on other sheets, by which a later error finds them.
 WITHOUT_VALUE = "without a value"
+OTHER_SHEET = "sheet=, or --sheet in the shell, takes another"
 # A cell whose formula has no value behind it, and its name.
 _FORMULA = re.compile(rb"(<c\s[^>]*>)\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>|</c>)")
 _CELL = re.compile(rb'\sr="([A-Z]+\d+)"')
@@ -78,7 +79,7 @@ def read_excel(path: Path, most: int, sheet: str | None = None) -> tuple[pa.Tabl
                     if len(sheets) > 1 and sheet is None:
                         others = ", ".join(quoted(each) for each in sheets if each != name)
                         what = f"the sheet {quoted(name)} is read, and {others} is not"
-                        notes.insert(0, f"{what} (sheet=, or --sheet in the shell, takes another)")
+                        notes.insert(0, f"{what} ({OTHER_SHEET})")
                     return table, notes + [note for note in [formulas_without_values(path, name)] if note]
     except (calamine.CalamineError, OSError) as error:
         if isinstance(error, PermissionError):

@@ -8,7 +8,7 @@ from steepest.finding import Finding
 from steepest.tabular.warnings.answer import few_numbers, rare_class
 from steepest.tabular.warnings.collinear import adds_up_to_target, collinear_columns
 from steepest.tabular.warnings.distribution.differing import dependent_rows, differing_parts
-from steepest.tabular.warnings.distribution.missing import mostly_missing
+from steepest.tabular.warnings.distribution.missing import mostly_missing, rows_without_a_target
 from steepest.tabular.warnings.distribution.nothing import nothing_learned
 from steepest.tabular.warnings.distribution.share import large_held_out_part
 from steepest.tabular.warnings.distribution.skewed import skewed_target
@@ -54,6 +54,7 @@ FINDERS: tuple[Callable[[FittedTable], Iterable[Finding]], ...] = (
     rare_class,
     nearly_constant,
     mostly_missing,
+    rows_without_a_target,
     levels_seen_once,
     ids_as_numbers,
     left_out_columns,
