@@ -12,7 +12,10 @@ import steepest as st
 from steepest.derivatives.compiled import Jitted
 from steepest.fitting.direct import newton, solution
 from steepest.fitting.direct.attempt import LateTableFit
+from steepest.fitting.direct.newton import Curved
 from steepest.fitting.setup import FitSetup
+from steepest.fitting.strength.slopes import slopes_of
+from steepest.models.losses.softmax import Contrasted
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 4)) * np.logspace(-2, 3, 4) + np.array([0.0, 5.0, -3.0, 1e4])
@@ -326,3 +329,20 @@ class TestLeftToTheUsualDescent:
             st.fit(LINEAR, X, 1e200 * Y)
         with pytest.raises(ValueError, match="the start has 2 numbers"):
             st.fit(LINEAR, X, Y, start=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", list(CURVED))
+def test_the_bound_of_newtons_step_holds_and_is_close(name):
+    model, y = CURVED[name]
+    columns = (X - X.mean(axis=0)) / X.std(axis=0)
+    classes = 3 if name == "softmax" else 0
+    loss = Contrasted(3) if classes else model.loss
+    slopes = slopes_of(model.loss, y, np.ones(60), classes)
+    curved = Curved(columns, y, np.full(60, 1 / 60), 0.1, np.eye(4), loss, slopes, -np.inf)
+    _, _, best, _ = curved.descend()
+    for size in (0.01, 0.1, 1.0):
+        here = curved.at(best.theta + size * np.random.default_rng(7).normal(size=best.theta.size))
+        d = -here.metric @ (here.metric.T @ here.gradient)
+        gap = curved.gap(here, d, curved.along(d))
+        assert gap >= here.value - best.value
+        assert size == 1.0 or gap < 1.5 * (here.value - best.value)
