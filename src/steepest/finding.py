@@ -16,12 +16,20 @@ class Finding:
     ----------
     level : {"warning", "note"}
         Whether it casts doubt on the result, or merely happened.
-    title : str
+    name : str
         What was found, in a few words.
     text : str
-        The evidence: a sentence with its numbers and where they were seen.
+        One plain sentence that says it, with the numbers that matter.
     cure : str
         What to do, as a sentence; "" if there is nothing to do.
+    evidence : str
+        Further numbers that it rests on; "" if the text has them all.
+    call : str
+        The cure as code to paste; "" if no code does it.
+    picture : str
+        The display of `steepest.inspection` that shows it; "" if none does.
+    confidence : float
+        How sure it is, from 0 to 1.
 
     Examples
     --------
@@ -30,9 +38,13 @@ class Finding:
     """
 
     level: Level
-    title: str
+    name: str
     text: str
     cure: str = ""
+    evidence: str = ""
+    call: str = ""
+    picture: str = ""
+    confidence: float = 1.0
 
     def __str__(self) -> str:
-        return f"{self.title}: {' '.join(filter(None, [self.text, self.cure]))}"
+        return f"{self.name}: {' '.join(filter(None, [self.text, self.evidence, self.cure, self.call]))}"

@@ -18,7 +18,7 @@ TITLES = {
 
 def found(frame, **options):
     warnings = st.fit_table(frame, "y", **{"penalty": None} | options).warnings
-    return [each for each in warnings if each.title in TITLES]
+    return [each for each in warnings if each.name in TITLES]
 
 
 def series(rows=300, memory=0.8, seed=0):
@@ -66,7 +66,7 @@ class TestSkewedTarget:
 class TestNeighbours:
     def test_in_time(self):
         (warning,) = found(series())
-        assert warning.title == "neighbouring rows are alike"
+        assert warning.name == "neighbouring rows are alike"
         assert warning.text.startswith("In the order of day, ")
         assert "split='day' (--split day)" in warning.cure
 
@@ -95,17 +95,17 @@ class TestNeighbours:
         steps = 3 * (age >= 65) + 0.02 * age + 0.7 * random.normal(size=400)
         for y in (steps, np.sin(age / 3) + 0.3 * random.normal(size=400)):
             (warning,) = found({"age": age, "y": y})
-            assert warning.title == "the residuals follow a column"
+            assert warning.name == "the residuals follow a column"
             assert warning.text.startswith("The table is sorted by age, and")
             assert "The model misfits age, or" in warning.text
 
     def test_neighbours_among_rows_with_one_value_of_a_sorted_column_are_alike(self):
         frame = series().drop(columns="day")
         (warning,) = found(frame.assign(late=np.arange(300) >= 150))
-        assert warning.title == "neighbouring rows are alike"
+        assert warning.name == "neighbouring rows are alike"
 
     def test_nothing_is_said_if_the_last_rows_are_held_out(self):
-        assert not any(each.title == "neighbouring rows are alike" for each in found(series(), split="time"))
+        assert not any(each.name == "neighbouring rows are alike" for each in found(series(), split="time"))
 
 
 class TestParts:
@@ -159,7 +159,7 @@ class TestGroups:
         for count in (2, 5, 10, 30):
             for seed in range(8):
                 frame = self.table(seed, count)
-                assert not any(each.title == title for each in found(frame, split="group", rng=seed)), (count, seed)
+                assert not any(each.name == title for each in found(frame, split="group", rng=seed)), (count, seed)
 
     def test_groups_that_differ_beyond_chance_are_named(self):
         frame = self.table(0, 30)

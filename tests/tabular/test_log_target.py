@@ -135,7 +135,7 @@ class TestIntervals:
         uneven = st.fit_table(frame, "price", log_target=True, penalty=None, held_out=0)
         with pytest.raises(ValueError, match="the residuals scatter unevenly"):
             uneven.predict({"size": [1.0]}, interval="confidence")
-        assert [each.title for each in uneven.warnings] == ["uneven scatter"]
+        assert [each.name for each in uneven.warnings] == ["uneven scatter"]
         assert st.fit_table(prices(1000), "price", log_target=True).warnings == []
 
     def test_none_is_made_up_if_the_intercept_is_fixed(self):

@@ -104,7 +104,7 @@ class TestShare:
         frame = pd.DataFrame({"by": column, "x": random.normal(size=len(column))})
         frame["y"] = frame["x"] + random.normal(size=len(column))
         fitted = st.fit_table(frame, "y", split="by", rng=rng, penalty=None, **options)
-        return (~fitted.learnt).sum(), [str(each) for each in fitted.warnings if each.title == self.TITLE]
+        return (~fitted.learnt).sum(), [str(each) for each in fitted.warnings if each.name == self.TITLE]
 
     @pytest.mark.parametrize("rng", range(6))
     def test_groups_that_are_too_large_are_passed_over(self, rng):

@@ -121,7 +121,7 @@ class TestGiveaways:
         assert not found(petals, "target")
         far = {"c": random.normal(size=ROWS), "y": random.normal(size=ROWS)}
         far["c"][5] = far["y"][5] = 1e6
-        assert not any("give the target away" in each.title for each in found(far, "y", held_out=0))
+        assert not any("give the target away" in each.name for each in found(far, "y", held_out=0))
 
     def test_two_series_that_grow_are_not_accused(self):
         year = np.arange(1950.0, 2000)
@@ -212,7 +212,7 @@ class TestDependentColumns:
 
     def test_a_report_does_not_say_it_twice(self, plain):
         fitted = st.fit_table(plain | {"twin": plain["a"]}, "y", penalty=None)
-        doubts = [each.title for each in findings_of(fitted) if each.level == "warning"]
+        doubts = [each.name for each in findings_of(fitted) if each.level == "warning"]
         assert doubts == ["Columns depend on each other"]
 
 
@@ -273,7 +273,7 @@ class TestInfluence:
             y = random.poisson(np.exp(0.3 * x)).astype(float)
         x[3], y[3] = 12, -3 if loss == "squared" else 0
         fitted = st.fit_table({"x": x, "y": y}, "y", loss=loss, held_out=0)
-        text = next(str(each) for each in fitted.warnings if each.title == "a row decides the fit")
+        text = next(str(each) for each in fitted.warnings if each.name == "a row decides the fit")
         assert "without row 4 of the table" in text
         assert "It probably also chose the penalty." in text
         kept = np.arange(200) != 3
@@ -370,7 +370,7 @@ class TestTheRest:
         random = np.random.default_rng(10)
         late = np.arange(500) % 40 == 0
         (warning,) = found({"a": random.normal(size=500), "late": np.where(late, "yes", "no")}, "late")
-        assert warning.title == "rare class"
+        assert warning.name == "rare class"
         assert "'yes' in 10 (2.5 %)" in warning.text
         # Of 30 classes alike, each has less than 5 %.
         classes = [f"c{k % 30}" for k in range(600)]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from steepest.call import Call
 from steepest.derivatives.serving.within import Within
 from steepest.descent.covariance import covariance_at, edge, without
+from steepest.inspection.diagnosis.diagnosed import Diagnosed
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -42,7 +44,7 @@ MOST_NAMED = 6
 
 
 @dataclass(eq=False)
-class Run(Moving, Reported, Shown):
+class Run(Diagnosed, Moving, Reported, Shown):
     """The result of a descent: the best point found, why the descent ended, and its trace.
 
     Attributes
@@ -88,6 +90,8 @@ class Run(Moving, Reported, Shown):
         The function that was descended; None if the run was loaded from disk.
     view : View or None
         The layout and names of the points as the user sees them; None if the run was loaded from disk.
+    call : Call or None
+        How the run was asked for; None if it is part of another run.
     """
 
     x: PyTree
@@ -113,6 +117,7 @@ class Run(Moving, Reported, Shown):
     within: Within | None = field(default=None, repr=False)
     objective: Objective | None = field(default=None, repr=False)
     view: View | None = field(default=None, repr=False)
+    call: Call | None = field(default=None, repr=False)
 
     @property
     def success(self) -> bool:
@@ -338,7 +343,8 @@ class Run(Moving, Reported, Shown):
         arrays = self.trace.arrays()
         for k, run in enumerate(self.runs):
             arrays = arrays | {f"{k}/{name}": array for name, array in run.trace.arrays().items()}
-        return self._header(), arrays
+        called = {} if self.call is None else {"call": self.call.to_json()}
+        return self._header() | called, arrays
 
     def _header(self) -> dict[str, Json]:
         """Return the record for a JSON file."""
@@ -367,7 +373,7 @@ class Run(Moving, Reported, Shown):
         record = {**record, **checked(record, RunRecord)}
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         bounds = {name: (low, high) for name, (low, high) in record.pop("bounds", {}).items()}
-        within = record.pop("within", None)
+        within, call = record.pop("within", None), record.pop("call", None)
         x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
         cls._check_points(trace, x)
         return cls(
@@ -379,6 +385,7 @@ class Run(Moving, Reported, Shown):
             runs=tuple(runs),
             bounds=bounds,
             within=None if within is None else _within_from_json(within),
+            call=None if call is None else Call.from_json(call),
             **record,
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 
 from steepest.activity import doing
 from steepest.arguments import check_callback, generator, our_words
+from steepest.call import remembered
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.curves.quick import Attempt
@@ -32,6 +33,7 @@ from steepest.printable import quoted
 from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
 
+@remembered
 @our_words
 @np.errstate(all="ignore")
 def fit(

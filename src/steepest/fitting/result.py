@@ -514,7 +514,7 @@ class Fit(Run):
             )
         how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
         fitted = self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
-        fitted.path = self.path
+        fitted.path, fitted.call = self.path, self.call
         return fitted
 
     @our_words

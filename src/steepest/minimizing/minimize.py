@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.arguments import check_callback, generator, our_words
+from steepest.call import remembered
 from steepest.derivatives.bounds import check_inside, read_box, read_fixed, with_fixed
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.compiled import Compiled
@@ -48,6 +49,7 @@ from steepest.types import Callback, Fixed, Function, PyTree, RuleLike, Seed
 FEW = 10
 
 
+@remembered
 @our_words
 def minimize(
     f: Function,
@@ -164,6 +166,7 @@ def minimize(
     )  # fmt: skip
 
 
+@remembered
 @our_words
 def maximize(
     f: Function,
@@ -253,6 +256,7 @@ def maximize(
     )  # fmt: skip
 
 
+@remembered
 @our_words
 def gradient_descent(f: Function, initial_point: PyTree, *, learning_rate: float, iterations: int) -> Run:
     """Descend as textbooks do: repeat x ← x - learning rate · ∇f(x).

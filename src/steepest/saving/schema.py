@@ -44,10 +44,19 @@ class CertificateRecord(TypedDict):
 ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
 
 
+class CallRecord(TypedDict):
+    """How a run was asked for."""
+
+    name: str
+    arguments: dict[str, str]
+    positional: list[str]
+
+
 class RunRecord(TypedDict):
     """A run; the runs from several starts are records of the same kind.
 
-    Folders of earlier versions lack `direction`, `bounds`, `fixed` and `at_bound`; only runs within sets have `within`.
+    Folders of earlier versions lack `direction`, `bounds`, `fixed`, `at_bound` and `call`; only runs within sets have
+    `within`.
     """
 
     runs: list[RunRecord]
@@ -69,6 +78,7 @@ class RunRecord(TypedDict):
     fixed: NotRequired[dict[str, float]]
     at_bound: NotRequired[dict[str, Literal["low", "high"]]]
     within: NotRequired[dict[str, Json]]
+    call: NotRequired[CallRecord]
     trace: TraceRecord
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from steepest.activity import doing, with_activity
 from steepest.arguments import check_callback, generator, our_words
+from steepest.call import remembered
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import check_penalty, fit_given
@@ -40,6 +41,7 @@ from steepest.trace import Outcome
 from steepest.types import Bounds, Callback, Fixed, Function, RuleLike, Seed, Table
 
 
+@remembered
 @our_words
 @interruptible()
 @with_activity

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.call import Call
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.strength.record import StrengthPath
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.summary import Summary
+from steepest.inspection.diagnosis.diagnosed import Diagnosed
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class HoldsFit(Moving, Reported, Shown):
+class HoldsFit(Diagnosed, Moving, Reported, Shown):
     """An object that holds a fit and has the attributes of the fit, under the same names.
 
     Parameters
@@ -66,6 +68,15 @@ class HoldsFit(Moving, Reported, Shown):
     def jac(self) -> dict[str, np.ndarray]:
         """The gradient of the loss, by the name of the parameter."""
         return self.fit.jac
+
+    @property
+    def call(self) -> Call | None:
+        """How the fit was asked for."""
+        return self.fit.call
+
+    @call.setter
+    def call(self, call: Call | None) -> None:
+        self.fit.call = call
 
     @property
     def columns(self) -> list[str] | None:

@@ -102,7 +102,7 @@ def findings_of_race(race: RaceLike, figure: bool = True) -> list[Finding]:
         found.append(Finding("note", "The runs took unequal work", text))
     for name, run in runs.items():
         doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []
-        found += [Finding("warning", f"{_named(name)}: {each.title}", each.text, each.cure) for each in doubts]
+        found += [Finding("warning", f"{_named(name)}: {each.name}", each.text, each.cure) for each in doubts]
     return sorted(found, key=lambda finding: finding.level != "warning")
 
 
@@ -193,13 +193,13 @@ def _of_tables(run: ResultLike) -> Iterator[Finding]:
     """Yield what was found in the table of a fit."""
     if isinstance(run, TableFitLike):
         for each in getattr(run, "warnings", ()):
-            yield replace(each, title=each.title[:1].upper() + each.title[1:])
+            yield replace(each, name=each.name[:1].upper() + each.name[1:])
 
 
 def _names_dependent_columns(run: ResultLike) -> bool:
     """Return whether warnings about a table name the columns of which events only say that they depend on others."""
     warnings = getattr(run, "warnings", ()) if isinstance(run, TableFitLike) else ()
-    return any(each.title in DEPENDENCES for each in warnings)
+    return any(each.name in DEPENDENCES for each in warnings)
 
 
 def _of_fits(run: ResultLike) -> Iterator[Finding]:

@@ -37,12 +37,12 @@ def not_repeated(
     >>> not_repeated(["a: one value in all rows, so dropped", "b: 1 missing value"], [constant], [("a", "constant")])
     ['b: 1 missing value']
     """
-    titles = {each.title for each in warnings}
+    titles = {each.name for each in warnings}
     named = list[str]()
     for title, reasons in ((ID_TITLE, IDENTIFIERS), (CONSTANT_TITLE, ("constant",))):
         if title in titles:
             named += [column for column, reason in left_out if reason in reasons][:MOST_NAMED]
-    once = [each.text for each in warnings if each.title == ONCE_TITLE]
+    once = [each.text for each in warnings if each.name == ONCE_TITLE]
     kept = []
     for note in notes:
         if any(note.startswith(f"{name}: ") for name in named) and ("so dropped" in note or "is left out" in note):

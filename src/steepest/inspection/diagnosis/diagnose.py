@@ -1,0 +1,40 @@
+"""`diagnose`: ask every finder, and put the most important finding first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
+from steepest.inspection.diagnosis.diagnosis import Diagnosis
+from steepest.inspection.diagnosis.learning.find import FINDERS as LEARNING
+from steepest.inspection.diagnosis.rows.find import FINDERS as ROWS
+from steepest.inspection.diagnosis.shape.find import FINDERS as SHAPE
+from steepest.inspection.diagnosis.steps.find import FINDERS as STEPS
+from steepest.inspection.protocol import ResultLike
+
+# Each looks for one cause, and yields what it finds.
+FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*SHAPE, *STEPS, *ROWS, *LEARNING)
+
+
+def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
+    """Return what went wrong in a run, the most important first.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+    probe : bool, optional
+        Whether its function may be evaluated again, by at most 20 gradients.
+
+    Returns
+    -------
+    Diagnosis
+        The findings; empty for a healthy run.
+    """
+    case = Case(run, probe)
+    found = [finding for finder in FINDERS for finding in finder(case)]
+    explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
+    left = [finding for finding in found if finding.name not in explained]
+    return Diagnosis(sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER)))))

@@ -1,0 +1,110 @@
+"""`FunctionAtHand`: the function of a run, evaluated again within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from steepest.inspection.protocol import RunLike
+
+# A diagnosis may cost as much as this many gradients.
+MOST_GRADIENTS = 20.0
+# What a value and a product with the Hessian cost, in gradients: by reverse mode a gradient takes up to five values
+# (Baur and Strassen, 1983), and a product is the derivative of a gradient.
+VALUE, PRODUCT = 0.25, 2.0
+
+
+class FunctionAtHand:
+    """The function of a run, with its sign turned so that it is minimised, evaluated again within a budget.
+
+    Each method returns None if the function is not at hand, the budget is spent, or the function raises.
+
+    Parameters
+    ----------
+    run : RunLike
+        The run.
+    allowed : bool
+        Whether the function may be evaluated.
+    """
+
+    def __init__(self, run: RunLike, allowed: bool) -> None:
+        self.run = run
+        self.sign = -1.0 if run.maximized else 1.0
+        # A run that was loaded or recorded has no function.
+        at_hand = getattr(getattr(run, "fit", run), "objective", None) is not None
+        self.left = MOST_GRADIENTS if allowed and at_hand else 0.0
+        self._known: dict[tuple[str, bytes, bytes], Any] = {}
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the function can be evaluated at least once more."""
+        return self.left >= 1.0
+
+    def value(self, x: np.ndarray) -> float | None:
+        """Return the value at a flat point.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        float or None
+            The value, which may be infinite or NaN.
+        """
+        found = self._once("value", x, None, VALUE, lambda: self.run.evaluate(x))
+        return None if found is None else self.sign * float(found)
+
+    def gradient(self, x: np.ndarray) -> np.ndarray | None:
+        """Return the gradient at a flat point.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        array or None
+            The gradient, flat.
+        """
+        found = self._once("gradient", x, None, 1.0, lambda: self.run.gradient_at(x))
+        return None if found is None else self.sign * np.asarray(found, dtype=float).ravel()
+
+    def product(self, x: np.ndarray, v: np.ndarray) -> np.ndarray | None:
+        """Return the product of the Hessian at a flat point with a vector.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+        v : array
+            The vector.
+
+        Returns
+        -------
+        array or None
+            The product, flat.
+        """
+        curvature = getattr(self.run, "curvature", None)
+        if curvature is None:
+            return None
+        found = self._once("product", x, v, PRODUCT, lambda: curvature(x, v))
+        return None if found is None else self.sign * np.asarray(found, dtype=float).ravel()
+
+    def _once(self, what: str, x: np.ndarray, v: np.ndarray | None, cost: float, call: Callable[[], Any]) -> Any:
+        """Return the result of a call, which is made once for a point, and paid for from the budget."""
+        key = (what, np.asarray(x, dtype=float).tobytes(), b"" if v is None else np.asarray(v, dtype=float).tobytes())
+        if key not in self._known:
+            if cost > self.left:
+                return None
+            self.left -= cost
+            try:
+                with np.errstate(all="ignore"):
+                    self._known[key] = call()
+            except Exception:  # noqa: BLE001 - the user's function may raise anything
+                self._known[key] = None
+        return self._known[key]
