@@ -10,12 +10,14 @@ import traceback
 from collections import Counter
 
 import numpy as np
-from battery import healthy, learning, rows, shape, steps
+from battery import healthy, learning, noise, rows, shape, steps
 from battery.trial import HEALTHY, Trial
 
 import steepest as st
 
-SABOTAGES = steps.SABOTAGES | shape.SABOTAGES | rows.SABOTAGES | learning.SABOTAGES | healthy.SABOTAGES
+SABOTAGES = (
+    steps.SABOTAGES | shape.SABOTAGES | noise.SABOTAGES | rows.SABOTAGES | learning.SABOTAGES | healthy.SABOTAGES
+)
 # The halves have their own seeds and severities: those of the scored half are drawn, those of the other are fixed.
 SEEDS = {"develop": 1, "scored": 2}
 FIXED = (0.1, 0.35, 0.6, 0.85)

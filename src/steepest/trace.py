@@ -38,6 +38,7 @@ class Outcome(StrEnum):
     CALLBACK = "stopped by callback"
     INTERRUPTED = "interrupted"
     RAISED = "function raised"
+    RECORDED = "recorded"
 
     @property
     def status(self) -> int:
@@ -69,6 +70,7 @@ _STATUS = {
     Outcome.INTERRUPTED: 14,
     Outcome.RAISED: 15,
     Outcome.NOISE_FLOOR: 16,
+    Outcome.RECORDED: 17,
 }
 
 

@@ -9,13 +9,14 @@ from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
 from steepest.inspection.diagnosis.diagnosis import Diagnosis
 from steepest.inspection.diagnosis.learning.find import FINDERS as LEARNING
+from steepest.inspection.diagnosis.noise.find import FINDERS as NOISE
 from steepest.inspection.diagnosis.rows.find import FINDERS as ROWS
 from steepest.inspection.diagnosis.shape.find import FINDERS as SHAPE
 from steepest.inspection.diagnosis.steps.find import FINDERS as STEPS
 from steepest.inspection.protocol import ResultLike
 
 # Each looks for one cause, and yields what it finds.
-FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*SHAPE, *STEPS, *ROWS, *LEARNING)
+FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*SHAPE, *NOISE, *STEPS, *ROWS, *LEARNING)
 
 
 def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
