@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
+    from steepest.finding import Finding
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
     from steepest.fitting.uncertainty.summary import Summary
+    from steepest.inspection.diagnosis.diagnosis import Diagnosis
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
@@ -47,7 +49,9 @@ _HOMES = {
     "Basins": "steepest.minimizing.basins",
     "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
+    "Diagnosis": "steepest.inspection.diagnosis.diagnosis",
     "Event": "steepest.trace",
+    "Finding": "steepest.finding",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
@@ -96,7 +100,9 @@ __all__ = [
     "Basins",
     "Bootstrap",
     "Certificate",
+    "Diagnosis",
     "Event",
+    "Finding",
     "FiniteDifference",
     "Fit",
     "GradientCheck",
