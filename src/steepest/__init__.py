@@ -96,6 +96,9 @@ _HOMES = {
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 
+# Modules that the code of a cure may name. They are imported by their own names, and so no part of `__all__`.
+_ROOMS = ("estimators", "inspection")
+
 __all__ = [
     "Basins",
     "Bootstrap",
@@ -149,6 +152,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"steepest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]

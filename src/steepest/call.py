@@ -26,7 +26,7 @@ HOMES = {
     "steepest.models": "st.models",
     "steepest.sets": "st.sets",
 }
-# Arguments that may hold many rows, or objects of the user, which a result is not to keep in memory: text stands for them.
+# Arguments that may hold many rows, or objects of the user. A result keeps their text, so that they leave the memory.
 DATA = frozenset({"X", "y", "table", "sample_weight", "validation", "start", "initial_point", "callback"})
 # The types of values that can't change, and take no memory.
 SIMPLE = frozenset({type(None), bool, int, float, str})
@@ -79,7 +79,7 @@ class Call:
         typed: tuple[str, ...] | list[str] = (),
     ) -> None:
         self.name, self.arguments, self.positional = name, arguments, positional
-        self.defaults, self.typed = defaults or {}, tuple(typed)
+        self.defaults, self.typed = defaults or {}, typed
 
     def __str__(self) -> str:
         parts = [written(self.arguments[name], name) for name in self.positional if name in self.arguments]
@@ -257,7 +257,7 @@ def _made(value: Any) -> str:
     if home is None:
         return ""
     text = repr(value)
-    is_record = is_dataclass(kind) and text.startswith(f"{kind.__qualname__}(")
+    is_record = is_dataclass(type(value)) and text.startswith(f"{kind.__qualname__}(")
     if is_record and all(f"{each.name}=" in text for each in fields(kind) if each.repr and each.init):
         # A representation with all fields, most of which have their defaults.
         given = [each.name for each in fields(kind) if each.init and not _has_default(value, each)]

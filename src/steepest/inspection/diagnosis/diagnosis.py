@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import SupportsIndex, overload
 
-from steepest.finding import Finding
+from steepest.finding import HINT, Finding
 from steepest.notebook.card import card
 from steepest.printable import printable
 
@@ -90,7 +90,7 @@ class Diagnosis(tuple[Finding, ...]):
         if self.of:
             return [f"None of the {self.of} findings is in this part."]
         if self.failure:
-            failed = f"No cause was found. The run itself says: {printable(self.failure)}"
+            failed = f"No cause was found. The run itself says: {printable(self.failure.replace(HINT, ''))}"
             return [_broken(failed), _broken(TRY), *([_broken(alone)] if self.from_trace else [])]
         return [_broken(f"{NOTHING} {alone}" if self.from_trace else NOTHING)]
 
@@ -136,7 +136,7 @@ def told(finding: Finding, place: int, pictures: bool = True) -> str:
     lines += [_broken(printable(text), "   ") for text in paragraphs if text]
     lines += [f"       {printable(line)}" for line in finding.call.splitlines()]
     if pictures and finding.picture:
-        lines.append(f"   To see it: steepest.inspection.{printable(finding.picture)}.from_run(run).plot()")
+        lines.append(f"   To see it: st.inspection.{printable(finding.picture)}.from_run(run).plot()")
     return "\n".join(lines)
 
 
