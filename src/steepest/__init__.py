@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
+    from steepest.fitting.rates.lr_range import lr_range
     from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
     from steepest.fitting.strength.record import StrengthPath
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from steepest.fitting.uncertainty.summary import Summary
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
+    from steepest.minimizing.learning_rates import LearningRates
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
     from steepest.minimizing.sensitivity import Sensitivity
@@ -51,6 +53,7 @@ _HOMES = {
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
+    "LearningRates": "steepest.minimizing.learning_rates",
     "Outcome": "steepest.trace",
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
@@ -79,6 +82,7 @@ _HOMES = {
     "linear_gradient": "steepest.fitting.fit",
     "load": "steepest.loading",
     "losses": "steepest.models",
+    "lr_range": "steepest.fitting.rates.lr_range",
     "maximize": "steepest.minimizing.minimize",
     "minibatches": "steepest.data.batches",
     "minimize": "steepest.minimizing.minimize",
@@ -100,6 +104,7 @@ __all__ = [
     "FiniteDifference",
     "Fit",
     "GradientCheck",
+    "LearningRates",
     "Outcome",
     "PenaltyPath",
     "PredictedInterval",
@@ -128,6 +133,7 @@ __all__ = [
     "linear_gradient",
     "load",
     "losses",
+    "lr_range",
     "maximize",
     "minibatches",
     "minimize",
