@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from steepest.minimizing.race import Race, race
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
+    from steepest.recording.read_log import read_log
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -91,6 +92,7 @@ _HOMES = {
     "penalties": "steepest.models",
     "penalty_path": "steepest.fitting.penalty_path",
     "race": "steepest.minimizing.race",
+    "read_log": "steepest.recording.read_log",
     "sets": "steepest",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
@@ -142,6 +144,7 @@ __all__ = [
     "penalties",
     "penalty_path",
     "race",
+    "read_log",
     "sets",
     "steps",
     "value_and_gradient",
