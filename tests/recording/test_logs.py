@@ -180,6 +180,19 @@ def test_a_file_without_a_loss_names_what_it_has(tmp_path, text, options, words)
     assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_and_a_huge_file_are_refused(tmp_path, monkeypatch):
+    packed = gzip.compress(LIGHTNING.encode())
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(ValueError, match="damaged gzip file"):
+        st.read_log(path)
+    # A file that is small as long as it is packed.
+    monkeypatch.setattr("steepest.recording.logs.files.MOST_BYTES", 2**20)
+    path.write_bytes(gzip.compress(b"loss\n" + b"1\n" * 2**20))
+    with pytest.raises(ValueError, match="more than 1 MB"):
+        st.read_log(path)
+
+
 def test_a_missing_file_and_a_number_say_what_to_give(tmp_path):
     (tmp_path / "losses.csv").write_text("loss\n1\n")
     with pytest.raises(FileNotFoundError, match=r"did you mean losses\.csv"):

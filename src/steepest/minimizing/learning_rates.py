@@ -34,6 +34,8 @@ SHARE = 0.5
 # Rates of Adam and its like are the lengths of its steps, and shorter ones come nearer to the minimum in the end. So of
 # the rates that leave at most this share of the descent more than the best, the smallest is suggested. Chosen.
 ALIKE = 0.01
+# How many times the least rate is lowered by as many decades, until it leads down.
+MOST_LOWER = 5
 # So many rates in a row must blow up before the test ends: a single one may land by chance in another valley.
 ENOUGH = 3
 
@@ -121,9 +123,9 @@ class LearningRates:
             else:
                 lines.append(f"  limit         none at the start, where the curvature is {self.curvature:.3g}")
         if math.isnan(self.diverges):
-            lines.append(f"  blows up      never, up to {self.rates[-1]:.3g}")
+            lines.append(f"  too large     none, up to {self.rates[-1]:.3g}")
         else:
-            lines.append(f"  blows up      from {self.diverges:.3g} on: the descent ends above its start")
+            lines.append(f"  too large     from {self.diverges:.3g} on: the descent ends above its start")
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> LearningRateDisplay:
@@ -212,6 +214,8 @@ def range_test(
             f"the least learning rate, {least:.3g}, must be below the largest, {most:.3g}: give both low= and high="
         )
     trials = _Trials(plan, start, rows)
+    if low is None:
+        least = _low_enough(trials, least, begun)
     count = max(round(PER_DECADE * math.log10(most / least)), 1) + 1
     rates, heights = np.geomspace(least, most, count), []
     for rate in rates:
@@ -267,6 +271,15 @@ def _range(limit: float, start: np.ndarray, gradient: np.ndarray, rule: str) -> 
         centre = size / float(np.abs(gradient).max()) if rule in CEILINGS else size
         below, above = AROUND_SIZE
     return centre / 10**below, centre * 10**above
+
+
+def _low_enough(trials: _Trials, least: float, begun: float) -> float:
+    """Return a rate that leads down, if need be below the one given: away from the start f may curve far more."""
+    for lower in range(MOST_LOWER):
+        rate = least / 10 ** (lower * AROUND_LIMIT[0])
+        if trials(rate) <= begun:
+            return rate
+    return least
 
 
 def _edge(trials: _Trials, rates: np.ndarray, heights: np.ndarray, begun: float) -> float:

@@ -39,7 +39,7 @@ def test_values_are_those_of_the_textbook_formula():
     tested = st.lr_range(lambda x: x**2, 3.0, low=1e-3, high=0.4, steps=7)
     np.testing.assert_allclose(tested.values, 9 * (1 - 2 * tested.rates) ** 14, rtol=1e-9)
     assert np.isnan(tested.diverges)  # below 2/λ = 1 every rate leads down
-    assert "never" in str(tested)
+    assert "too large     none, up to 0.4" in str(tested)
 
 
 def test_momentum_has_its_own_limit():
@@ -83,6 +83,14 @@ def test_the_test_ends_once_the_descents_blow_up():
     assert tested.rates[-1] < 2  # and not a thousand times the limit
     assert np.isfinite(tested.diverges)
     assert calls < 1000
+
+
+def test_a_function_that_curves_more_elsewhere_gets_lower_rates():
+    # The curvature at the start is 2e-6, and 10 one step from there.
+    tested = st.lr_range(lambda x: 1e-6 * x**2 + 5 * np.maximum(x - 3, 0) ** 2 + np.abs(x), 2.9, steps=20)
+    assert tested.limit > 1e5
+    assert tested.values[0] < tested.first_value
+    assert tested.suggested < tested.diverges < 1e3
 
 
 def test_a_saddle_has_no_limit_and_still_gets_a_range():

@@ -14,7 +14,7 @@ from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import check_penalty
-from steepest.fitting.options import ModelLike, read_model
+from steepest.fitting.options import ModelLike, read_model, read_rows
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.minimizing.learning_rates import LearningRates, check_rates, range_test
 from steepest.minimizing.minimize import make_plan
@@ -29,8 +29,9 @@ from steepest.types import Array, Function, PyTree, Rows, RuleLike, Seed
 # tripled the distance to the minimum; momentum of 0.9 averages over 10 steps.
 STEPS = 30
 # In batches, each rate goes through the same rows. Of more rows than this, and than the batches of STEPS steps have, a
-# part is drawn. Chosen: the largest curvature of so many rows is that of all rows to a few percent.
-MOST_ROWS = 2_000
+# part is drawn. Chosen: the largest curvature of so many rows is that of all rows to a few percent. Without batches, so
+# many numbers take some seconds.
+MOST_ROWS, MOST_NUMBERS = 2_000, 2**21
 OF_FITS = ("loss", "penalty", "sample_weight", "batch_size")
 OF_FUNCTIONS = ("gradient", "args")
 
@@ -88,7 +89,7 @@ def lr_range(
         As for `fit`; for models.
     rng : int, numpy.random.Generator or None
         The seed of the batches, and of the rows if there are many: in batches, 2,000 rows are drawn, or those of
-        `steps` batches if that is more.
+        `steps` batches if that is more; without batches, rows with 2 million numbers.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def lr_range(
     learning rates of Plain: 30 steps with each, from one start
       suggested     0.05
       limit         0.1 = 2 / λ, with the largest curvature λ = 20 at the start
-      blows up      from 0.102 on: the descent ends above its start
+      too large     from 0.102 on: the descent ends above its start
 
     For a fit in batches:
 
@@ -187,9 +188,10 @@ def _of_fit(
         raise ValueError(f"penalty={quoted(penalty)} is chosen by fits: give a penalty such as penalties.L2(1e-3)")
     draws = generator(rng)
     data = TrainingData.read(X, y, sample_weight, None, None)
-    count = len(data.rows.y)
-    most = max(MOST_ROWS, steps * (batch_size or 0))
-    if batch_size is not None and count > most:
+    count, batch = len(data.rows.y), read_rows(batch_size)
+    columns = data.rows.X.shape[1] if data.rows.X.ndim == 2 else 1
+    most = max(MOST_ROWS, MOST_NUMBERS // columns if batch is None else steps * batch)
+    if count > most:
         chosen = np.sort(draws.choice(count, most, replace=False))
         data = replace(data, rows=data.rows.at(chosen), mark=None)
     if isinstance(model, Linear):

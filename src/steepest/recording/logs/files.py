@@ -18,6 +18,8 @@ USUAL = (
     "results.csv", "metrics.jsonl", "log.jsonl", "history.json",
 )  # fmt: skip
 GZIP, UTF_16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
+# The most bytes of a text, once it is unpacked: some million rows. As lists of Python they take ten times as much memory.
+MOST_BYTES = 2**28
 # Read as far as this to tell a text from other files.
 BEGINNING = 4096
 
@@ -78,12 +80,15 @@ def _of_folder(path: Path, name: str) -> tuple[Columns, str]:
 
 
 def _text_of(path: Path, name: str) -> str:
-    data = path.read_bytes()
-    if data.startswith(GZIP):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error):
-            raise ValueError(f"{name} is a damaged gzip file: write it again") from None
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+    try:
+        with (gzip.open if is_packed else open)(path, "rb") as source:
+            data = source.read(MOST_BYTES + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise ValueError(f"{name} is a damaged gzip file: write it again") from None
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{name} holds more than {MOST_BYTES >> 20:,} MB: give a log of one run, or fewer of its rows")
     if data.startswith(UTF_16):
         return data.decode("utf-16", errors="replace")
     if b"\0" in data[:BEGINNING]:

@@ -150,7 +150,7 @@ class LearningRateDisplay(Display):
         descent = self.first_value - least or abs(self.first_value) or 1.0
         ax.set_ylim(least - 0.06 * descent, self.first_value + HEADROOM * descent)
         if math.isfinite(self.diverges):
-            ax.axvspan(self.diverges, high * 1.2, color=style.ORANGE, alpha=0.13, linewidth=0, label="blows up")
+            ax.axvspan(self.diverges, high * 1.2, color=style.ORANGE, alpha=0.13, linewidth=0, label="too large")
         ax.axhline(self.first_value, color=style.GREY, linewidth=0.8, label="value at the start")
         ax.plot(
             self.rates[sound], self.values[sound], "o-", color=style.BLUE, markersize=3.5, linewidth=1.4,
