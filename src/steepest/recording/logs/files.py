@@ -18,7 +18,7 @@ USUAL = (
     "results.csv", "metrics.jsonl", "log.jsonl", "history.json",
 )  # fmt: skip
 GZIP, UTF_16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
-# The most bytes of a text, once it is unpacked: some million rows. As lists of Python they take ten times as much memory.
+# The most bytes of a text once it is unpacked, some million rows. Lists of Python take ten times as much memory.
 MOST_BYTES = 2**28
 # Read as far as this to tell a text from other files.
 BEGINNING = 4096
