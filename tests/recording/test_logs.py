@@ -71,6 +71,15 @@ def same(found, expected):
         # One row for each batch, numbered within its epoch: the order counts.
         ("batches.csv", "epoch,batch,loss\n0,0,9\n0,1,8\n1,0,7\n1,1,6\n",
          ([0, 1, 2, 3], [9.0, 8.0, 7.0, 6.0], [NAN] * 4, [NAN] * 4)),
+        # As nanoGPT and the examples of PyTorch print them, and Keras, with the epoch in a line of its own.
+        ("nano.log", "compiling\niter 0: loss 10.9, time 90.1ms, mfu -100.00%\niter 10: loss nan, time 9.1ms\n",
+         ([0, 10], [10.9, NAN], [NAN] * 2, [NAN] * 2)),
+        ("torch.log", "Epoch [1/2], Train Loss: 2.0 | Val Loss: 3.0 | lr=1e-3\nEpoch [2/2]\n"
+         "Epoch [2/2], Train Loss: 1.0 | Val Loss: 2.0\n",
+         ([1, 2], [2.0, 1.0], [3.0, 2.0], [1e-3] * 2)),
+        ("keras.log", "Epoch 1/2\n4/4 - 0s - loss: 2.0 - val_loss: 3.0\n"
+         "Epoch 2/2\n4/4 - 0s - loss: 1.0 - val_loss: 2.0\n",
+         ([1, 2], [2.0, 1.0], [3.0, 2.0], [NAN] * 2)),
         ("no_header.csv", "0,3\n1,2\n2,1\n", ([0, 1, 2], [3.0, 2.0, 1.0], [NAN] * 3, [NAN] * 3)),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",

@@ -12,6 +12,12 @@ from steepest.recording.logs.columns import Columns, cell_of, of_mapping, of_row
 
 # The separators of a CSV, the one that occurs in the first line first.
 SEPARATORS = ",;\t|"
+# The most letters of a printed line that are read.
+MOST_LETTERS = 2_000
+# What loops print: "iter 100: loss 2.31", "Epoch [3/10], Train Loss: 0.5 | lr=1e-3".
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
+WORD = r"[A-Za-z_][\w./-]{0,40}"
+PRINTED = re.compile(rf"((?:{WORD}[ \t]+){{0,2}}{WORD})[\s:=\[(]*({NUMBER})(?![\w.])", re.IGNORECASE)
 # The key under which the Trainer of Hugging Face keeps its log in trainer_state.json.
 HISTORY = "log_history"
 
@@ -42,11 +48,13 @@ def of_text(text: str, what: str) -> Columns:
     {'epoch': [0.0, 1.0], 'loss': [4.0, nan]}
     >>> of_text("4\\n3\\n2.5", "losses.txt")
     {'loss': [4.0, 3.0, 2.5]}
+    >>> of_text("iter 0: loss 4.0, time 9ms\\niter 1: loss nan, time 8ms", "train.log")
+    {'iter': [0.0, 1.0], 'loss': [4.0, nan]}
     """
     text = text.lstrip("\ufeff").strip()
     if not text:
         raise ValueError(f"{what} is empty: give a file with a loss in each row")
-    columns = _of_json(text, what) if text[0] in "{[" else _of_csv(text)
+    columns = _of_json(text, what) if text[0] in "{[" else _of_csv(text) or of_prints(text)
     if not columns:
         raise ValueError(f"{what} has no column of numbers: give a file with a loss in each row")
     return columns
@@ -88,6 +96,28 @@ def of_json(found: Any, what: str) -> Columns:
     raise ValueError(f"{what} holds {type(found).__name__} in JSON: give rows, such as [{{'step': 1, 'loss': 0.5}}]")
 
 
+def of_prints(text: str) -> Columns:
+    """Return the numbers that a loop has printed, each with the words before it as its name, one row for each line.
+
+    Parameters
+    ----------
+    text : str
+        The lines.
+
+    Returns
+    -------
+    dict of str to list
+        The columns.
+
+    Examples
+    --------
+    >>> of_prints("Epoch [1/2], Train Loss: 0.5 | lr=1e-3")
+    {'Epoch': [1.0], 'Train Loss': [0.5], 'lr': [0.001]}
+    """
+    # Bars of progress are overwritten after a carriage return.
+    return of_rows(dict(PRINTED.findall(line[:MOST_LETTERS])) for line in re.split(r"[\r\n]+", text))
+
+
 def _of_json(text: str, what: str) -> Columns:
     try:
         return of_json(json.loads(text), what)
@@ -123,7 +153,10 @@ def _of_csv(text: str) -> Columns:
         # With another separator a comma is a decimal mark: 0,25.
         rows = [[re.sub(r"^\s*([-+]?\d*),(\d+(?:[eE][-+]?\d+)?)\s*$", r"\1.\2", cell) for cell in row] for row in rows]
     header = [name.strip() for name in rows[0]]
-    if all(cell_of(name) is not None or not name for name in header):
+    are_numbers = [cell_of(name) is not None for name in header if name]
+    if any(are_numbers) and not all(are_numbers):
+        return {}  # a printed line, and no header
+    if all(are_numbers):
         header = ["loss"] if len(header) == 1 else _unnamed(rows)
     else:
         rows = rows[1:]
