@@ -90,6 +90,12 @@ def test_a_text_is_read(tmp_path, name, text, expected):
     same(columns(st.read_log(path)), expected)
 
 
+@pytest.mark.parametrize(("times", "elapsed"), [("9,9.5,11", [0, 0.5, 2]), ("0.5,0.25,0.25", [0.5, 0.75, 1.0])])
+def test_times_are_those_of_a_clock_or_of_each_epoch(times, elapsed):
+    times = [float(time) for time in times.split(",")]
+    assert st.read_log({"loss": [3, 2, 1], "time": times}).trace.seconds.tolist() == elapsed
+
+
 def test_a_packed_file_and_a_folder_are_read(tmp_path):
     (tmp_path / "version_0").mkdir()
     (tmp_path / "version_0" / "metrics.csv").write_bytes(gzip.compress(LIGHTNING.encode()))

@@ -21,6 +21,7 @@ from steepest.trace import Certificate, Outcome, Trace
 
 
 @our_words
+@np.errstate(all="ignore")
 def read_log(log: Any, *, loss: str | None = None, validation: str | None = None, title: str = "") -> Run:
     """Read the losses that a training loop has logged, as a run with its pictures, report and diagnosis.
 

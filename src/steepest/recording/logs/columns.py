@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,8 +122,8 @@ def of_mapping(log: Mapping[str, Any]) -> Columns:
 
 
 def is_empty(cell: Cell) -> bool:
-    """Tell whether a cell of a column of counts, such as steps, can't be used."""
-    return cell is None or not math.isfinite(cell)
+    """Tell whether a cell of a column of counts, such as steps, can't be used: floats count to 2**53."""
+    return cell is None or not abs(cell) < 2**53
 
 
 def _spread(cells: Sequence[Cell], most: int) -> list[Cell]:

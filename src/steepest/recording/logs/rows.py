@@ -102,15 +102,23 @@ def losses_of(columns: Columns, roles: Roles, what: str) -> Losses:
     numbers = np.array([at[k] for k in kept])
     if key is None or len(np.unique(np.rint(numbers))) < len(numbers):
         numbers = np.arange(len(kept))
-    seconds = table[:, 4]
-    first = seconds[np.isfinite(seconds)]
-    seconds = np.maximum(seconds - first[0], 0.0) if first.size else seconds
+    seconds = _elapsed(table[:, 4])
     iteration = np.rint(numbers).astype(int)
     value, validation, rate, norm = table.T[:4]
     # A learning rate holds until another one is logged.
     known = np.maximum.accumulate(np.where(np.isnan(rate), -1, np.arange(len(rate))))
     rate = np.where(known >= 0, rate[known], np.nan)
     return Losses(iteration, value, validation, rate, norm, seconds, is_epochs, tuple(notes))
+
+
+def _elapsed(times: np.ndarray) -> np.ndarray:
+    """Return the seconds since the first row: of times that rise, or else of how long each row took."""
+    known = times[np.isfinite(times)]
+    if not known.size:
+        return times
+    if (np.diff(known) < 0).any():
+        return np.cumsum(np.where(np.isfinite(times), times, 0.0))
+    return times - known[0]
 
 
 def _keys(columns: Columns, roles: Roles, rows: int) -> tuple[list[float] | None, bool]:

@@ -121,6 +121,8 @@ def of_prints(text: str) -> Columns:
 def _of_json(text: str, what: str) -> Columns:
     try:
         return of_json(json.loads(text), what)
+    except RecursionError:
+        raise ValueError(f"{what} is nested too deeply for a log: give rows, or columns by name") from None
     except json.JSONDecodeError as error:
         rows = []
         for number, line in enumerate(text.splitlines(), 1):
@@ -128,7 +130,7 @@ def _of_json(text: str, what: str) -> Columns:
                 continue
             try:
                 rows.append(json.loads(line))
-            except json.JSONDecodeError:
+            except (json.JSONDecodeError, RecursionError):
                 # The last line of a run that is still going on, or was killed, may be cut.
                 if number == len(text.splitlines()) and rows:
                     break
@@ -144,11 +146,16 @@ def _of_csv(text: str) -> Columns:
     # NumPy's savetxt writes its header as a comment.
     lines[0] = lines[0].lstrip("#").strip() if lines[0].startswith("#") else lines[0]
     lines = [line for line in lines if line and not line.startswith("#")]
+    if not lines:
+        return {}
     separator = next((mark for mark in SEPARATORS if mark in lines[0]), None)
     if separator is None and any(len(line.split()) > 1 for line in lines[1:2] or lines):
         rows = [line.split() for line in lines]
     else:
-        rows = list(csv.reader(lines, delimiter=separator or ","))
+        try:
+            rows = list(csv.reader(lines, delimiter=separator or ","))
+        except csv.Error:
+            return {}
     if separator and separator != ",":
         # With another separator a comma is a decimal mark: 0,25.
         rows = [[re.sub(r"^\s*([-+]?\d*),(\d+(?:[eE][-+]?\d+)?)\s*$", r"\1.\2", cell) for cell in row] for row in rows]
