@@ -5,10 +5,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from steepest.recording.callbacks import HuggingFaceCallback, KerasCallback, lightning_callback
+from steepest.recording.callbacks import WithCallbacks
 
 
-class Steps:
+class Steps(WithCallbacks):
     """A recorder that keeps what it is given."""
 
     def __init__(self):
@@ -45,7 +45,7 @@ class KerasModel:
 @pytest.mark.parametrize("rate", [0.01, lambda iterations: 0.01], ids=["constant", "schedule"])
 def test_keras_records_each_epoch(rate):
     recorder = Steps()
-    KerasModel(rate).fit([3.0, 2.0], [3.5, 2.5], [KerasCallback(recorder)])
+    KerasModel(rate).fit([3.0, 2.0], [3.5, 2.5], [recorder.keras()])
     assert recorder.steps == [
         (3.0, {"learning_rate": 0.01, "validation": 3.5}),
         (2.0, {"learning_rate": 0.01, "validation": 2.5}),
@@ -100,14 +100,14 @@ class LightningTrainer:
 
 def test_lightning_records_each_batch_and_the_validation_loss_after_it():
     recorder = Steps()
-    LightningTrainer([lightning_callback(recorder)]).fit([([3.0, 2.0], 2.5), ([1.0], 1.5)])
+    LightningTrainer([recorder.lightning()]).fit([([3.0, 2.0], 2.5), ([1.0], 1.5)])
     rate = {"learning_rate": 0.1}
     assert recorder.steps == [(3.0, rate), (2.0, rate | {"validation": 2.5}), (1.0, rate | {"validation": 1.5})]
 
 
 def test_lightning_records_the_last_batch_before_an_error():
     recorder = Steps()
-    LightningTrainer([lightning_callback(recorder)]).fit([([3.0, 2.0], 2.5)], raises=True)
+    LightningTrainer([recorder.lightning()]).fit([([3.0, 2.0], 2.5)], raises=True)
     assert [value for value, _ in recorder.steps] == [3.0, 2.0]
 
 
@@ -120,7 +120,7 @@ def test_the_callback_is_one_of_lightning_if_that_is_loaded(monkeypatch):
     module.Callback = Callback
     monkeypatch.setitem(sys.modules, "lightning.pytorch", module)
     recorder = Steps()
-    LightningTrainer([lightning_callback(recorder)], base=Callback).fit([([3.0], 2.5)])
+    LightningTrainer([recorder.lightning()], base=Callback).fit([([3.0], 2.5)])
     assert recorder.steps == [(3.0, {"learning_rate": 0.1, "validation": 2.5})]
 
 
@@ -131,7 +131,7 @@ def test_hugging_face_records_its_log():
         assert result is None  # which keeps the control as it is
 
     recorder = Steps()
-    callback = HuggingFaceCallback(recorder)
+    callback = recorder.hugging_face()
     call("on_init_end")
     call("on_train_begin")
     call("on_step_end")
@@ -148,4 +148,4 @@ def test_hugging_face_records_its_log():
 
 def test_other_attributes_are_missing():
     with pytest.raises(AttributeError, match="no attribute 'loss'"):
-        KerasCallback(Steps()).loss  # noqa: B018
+        Steps().keras().loss  # noqa: B018

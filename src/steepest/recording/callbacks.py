@@ -155,6 +155,41 @@ class HuggingFaceCallback(Recording):
         self._flush()
 
 
+class WithCallbacks:
+    """The methods of a recorder that return callbacks for the training loops of other libraries."""
+
+    def keras(self: Steps) -> KerasCallback:
+        """Return a callback for `fit` of Keras: ``model.fit(X, y, callbacks=[recorder.keras()])``.
+
+        Returns
+        -------
+        KerasCallback
+            A callback that records the loss, the validation loss and the learning rate after each epoch.
+        """
+        return KerasCallback(self)
+
+    def lightning(self: Steps) -> LightningCallback:
+        """Return a callback for a Trainer of Lightning: ``Trainer(callbacks=[recorder.lightning()])``.
+
+        Returns
+        -------
+        LightningCallback
+            A callback that records the loss and the learning rate of each batch, and the validation loss. Import
+            Lightning first: its Trainer takes only callbacks of its own class.
+        """
+        return lightning_callback(self)
+
+    def hugging_face(self: Steps) -> HuggingFaceCallback:
+        """Return a callback for a Trainer of Hugging Face: ``Trainer(..., callbacks=[recorder.hugging_face()])``.
+
+        Returns
+        -------
+        HuggingFaceCallback
+            A callback that records each loss that the Trainer logs, with the learning rate and the evaluation loss.
+        """
+        return HuggingFaceCallback(self)
+
+
 def lightning_callback(recorder: Steps) -> LightningCallback:
     """Return the callback for Lightning, as a subclass of its `Callback` if Lightning is loaded.
 

@@ -116,7 +116,7 @@ def _elapsed(times: np.ndarray) -> np.ndarray:
     known = times[np.isfinite(times)]
     if not known.size:
         return times
-    if (np.diff(known) < 0).any():
+    if (np.diff(known) < 0).any() or (known.size > 1 and not np.diff(known).any()):
         return np.cumsum(np.where(np.isfinite(times), times, 0.0))
     return times - known[0]
 
