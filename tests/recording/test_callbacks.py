@@ -3,6 +3,7 @@
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from steepest.recording.callbacks import WithCallbacks
@@ -42,7 +43,16 @@ class KerasModel:
             callback.on_train_end({"loss": losses[-1]})
 
 
-@pytest.mark.parametrize("rate", [0.01, lambda iterations: 0.01], ids=["constant", "schedule"])
+class Variable:
+    """A variable of Keras 3: no number and no array, but it becomes one."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(0.01, dtype)
+
+
+@pytest.mark.parametrize(
+    "rate", [0.01, Variable(), lambda iterations: 0.01], ids=["number", "variable", "schedule of Keras 2"]
+)
 def test_keras_records_each_epoch(rate):
     recorder = Steps()
     KerasModel(rate).fit([3.0, 2.0], [3.5, 2.5], [recorder.keras()])

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from steepest.recording.logs.columns import Columns, cell_of
 from steepest.recording.logs.roles import validation_beside
 
@@ -226,7 +228,8 @@ def _keras_rate(model: Any) -> float | None:
     if callable(rate) and not hasattr(rate, "numpy"):
         # A schedule of Keras 2 is a function of the number of updates.
         rate = rate(optimizer.iterations)
-    return cell_of(rate)
+    # A variable of Keras is no array, but becomes one.
+    return None if rate is None else cell_of(np.asarray(rate))
 
 
 def _torch_rate(optimizers: Any) -> float | None:
