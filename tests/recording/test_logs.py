@@ -117,6 +117,8 @@ def test_a_packed_file_and_a_folder_are_read(tmp_path):
          ([0, 1], [2.0, 1.0], [3.0, 2.0], [NAN] * 2)),
         (SimpleNamespace(evals_result_={"valid_0": {"l2": [3, 2]}, "training": {"l2": [2, 1]}}),
          ([0, 1], [2.0, 1.0], [3.0, 2.0], [NAN] * 2)),
+        # One set only, whatever its rows were.
+        ({"valid_0": {"l1": [9, 8], "l2": [2, 1]}}, ([0, 1], [2.0, 1.0], [NAN] * 2, [NAN] * 2)),
         # The history of skorch: rows, with those of the batches in each.
         (SimpleNamespace(history=[{"epoch": 1, "train_loss": 2.0, "valid_loss": 3.0, "batches": [{"train_loss": 9}]}]),
          ([1], [2.0], [3.0], [NAN])),

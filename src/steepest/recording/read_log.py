@@ -14,7 +14,7 @@ from steepest.descent.run import Run
 from steepest.printable import quoted
 from steepest.recording.logs.columns import Columns
 from steepest.recording.logs.files import of_path
-from steepest.recording.logs.objects import of_object
+from steepest.recording.logs.objects import of_object, of_sets, results_of
 from steepest.recording.logs.roles import roles_of
 from steepest.recording.logs.rows import Losses, losses_of
 from steepest.trace import Certificate, Outcome, Trace
@@ -77,6 +77,8 @@ def read_log(log: Any, *, loss: str | None = None, validation: str | None = None
         title = title or what
     else:
         columns, what = of_object(log)
+        if loss is None and (sets := of_sets(results_of(log) or {})):
+            loss, validation = sets[0], validation or sets[1]
     roles = roles_of(columns, what, loss, validation)
     losses = losses_of(columns, roles, what)
     count = len(losses.value)

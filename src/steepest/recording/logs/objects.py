@@ -45,11 +45,9 @@ def of_object(log: Any) -> tuple[Columns, str]:
     --------
     >>> of_object({"loss": [2.0, 1.0], "val_loss": [2.5, 1.5]})
     ({'loss': [2.0, 1.0], 'val_loss': [2.5, 1.5]}, 'the log')
-    >>> of_object({"validation_0": {"rmse": [2.0, 1.0]}, "validation_1": {"rmse": [2.5, 1.5]}})
-    ({'train/rmse': [2.0, 1.0], 'validation/rmse': [2.5, 1.5]}, 'the log')
     """
     if isinstance(log, Mapping):
-        return (_of_sets(log) or of_json(log, "the log")), "the log"
+        return of_json(log, "the log"), "the log"
     if (found := _fitted(log)) is not None:
         return found, type(log).__name__
     if hasattr(log, "columns") and hasattr(log, "__getitem__"):
@@ -69,6 +67,26 @@ def of_object(log: Any) -> tuple[Columns, str]:
     return {"loss": losses.tolist()}, "the log"
 
 
+def results_of(log: Any) -> Any:
+    """Return the losses of boosted trees by the set and the metric; None if the object is no model of such trees.
+
+    Parameters
+    ----------
+    log : object
+        The model, or the result itself.
+
+    Returns
+    -------
+    mapping or None
+        The result.
+    """
+    if isinstance(log, Mapping):
+        return log
+    if hasattr(log, "evals_result_"):
+        return log.evals_result_
+    return log.evals_result() if callable(getattr(log, "evals_result", None)) else None
+
+
 def _fitted(log: Any) -> Columns | None:
     """Return the history of a fitted object; None if it has none."""
     kind = type(log).__name__
@@ -78,10 +96,10 @@ def _fitted(log: Any) -> Columns | None:
     if hasattr(log, "train_score_"):
         return _boosted(log, kind)
     if hasattr(log, "evals_result") or hasattr(log, "evals_result_"):
-        result = log.evals_result_ if hasattr(log, "evals_result_") else log.evals_result()
+        result = results_of(log)
         if not result:
             raise ValueError(f"{kind} holds no losses: give eval_set= when you fit it")
-        return _of_sets(result) or of_mapping(result)
+        return of_mapping(result)
     if hasattr(getattr(log, "state", None), "log_history"):
         return of_rows(log.state.log_history)
     history = getattr(log, "history", None)
@@ -115,26 +133,40 @@ def _boosted(log: Any, kind: str) -> Columns:
     return of_mapping({"loss": -train} | ({"val_loss": -held} if held.size else {}))
 
 
-def _of_sets(result: Mapping[str, Any]) -> Columns | None:
-    """Return the result of boosted trees, losses by the name of the metric by that of the set; None if it is none.
+def of_sets(result: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """Return the columns of the losses of boosted trees: that of the rows learnt, and that of other rows.
 
-    The first set is that of the training rows if there are several, or if its name says so. The last metric is the one
-    that their early stopping follows.
+    Their names say little: XGBoost calls its sets validation_0 and validation_1, and LightGBM valid_0. The set of the
+    rows learnt is the one whose name says so, or else the first, as in the examples of both.
+
+    Parameters
+    ----------
+    result : mapping
+        The losses by the metric, by the set.
+
+    Returns
+    -------
+    (str, str or None) or None
+        The names of the columns, of which the second is None if there is one set; None if it is no such result. The
+        last metric is taken, which early stopping follows.
+
+    Examples
+    --------
+    >>> of_sets({"validation_0": {"rmse": [2.0, 1.0]}, "validation_1": {"rmse": [2.5, 1.5]}})
+    ('validation_0/rmse', 'validation_1/rmse')
     """
     if not result or not all(
         isinstance(metrics, Mapping) and metrics and all(not isinstance(v, Mapping) for v in metrics.values())
         for metrics in result.values()
     ):
         return None
-    sets = {str(name): list(metrics.items())[-1] for name, metrics in result.items()}
+    sets = [str(name) for name in result]
     if not any(word in name.lower() for name in sets for word in ("val", "eval", "test")):
         return None
-    train = next((name for name in sets if any(word in name.lower() for word in LEARNT)), next(iter(sets)))
-    metric, losses = sets.pop(train)
-    found = {f"train/{metric}": losses}
-    for metric, losses in list(sets.values())[:1]:
-        found[f"validation/{metric}"] = losses
-    return of_mapping(found)
+    columns = [f"{name}/{list(result[name])[-1]}" for name in result]
+    train = next((k for k, name in enumerate(sets) if any(word in name.lower() for word in LEARNT)), 0)
+    loss = columns.pop(train)
+    return loss, columns[0] if columns else None
 
 
 def _without_nan(columns: Mapping[str, list[Any]]) -> Columns:
