@@ -74,7 +74,7 @@ class LightningTrainer:
             assert base is None or isinstance(callback, base)
             assert callback.state_key
             assert callback.state_dict() == {}
-        self.callbacks, self.callback_metrics, self.sanity_checking = callbacks, {}, False
+        self.callbacks, self.callback_metrics = callbacks, {}
         self.optimizers = [SimpleNamespace(param_groups=[{"lr": 0.1, "params": []}])]
 
     def call(self, hook, *arguments, **named):
@@ -90,9 +90,7 @@ class LightningTrainer:
 
     def fit(self, epochs, raises=False):
         self.call("setup", stage="fit")
-        self.sanity_checking = True
         self.validate(123.0)
-        self.sanity_checking = False
         self.call("on_train_start")
         for losses, held in epochs:
             for index, loss in enumerate(losses):

@@ -68,6 +68,9 @@ def same(found, expected):
         ("unsorted.csv", "step,loss\n5,3\n1,5\n3,4\n3,4.5\n", ([1, 3, 5], [5.0, 4.5, 3.0], [NAN] * 3, [NAN] * 3)),
         ("pytorch.csv", "step,loss\n1,\"tensor(0.5, device='cuda:0')\"\n2,tensor(nan)\n",
          ([1, 2], [0.5, NAN], [NAN] * 2, [NAN] * 2)),
+        # A validation loss at a step of its own goes to the loss before it.
+        ("between.csv", "step,loss,val_loss\n5,,9\n10,3,\n15,,4\n20,2,\n25,,5\n",
+         ([10, 20], [3.0, 2.0], [4.0, 5.0], [NAN] * 2)),
         # One row for each batch, numbered within its epoch: the order counts.
         ("batches.csv", "epoch,batch,loss\n0,0,9\n0,1,8\n1,0,7\n1,1,6\n",
          ([0, 1, 2, 3], [9.0, 8.0, 7.0, 6.0], [NAN] * 4, [NAN] * 4)),
@@ -152,7 +155,7 @@ def test_estimators_of_scikit_learn_are_read():
     assert columns(st.read_log(boosted))[1] == boosted.train_score_.tolist()
     # Its scores are minus the loss.
     newer = HistGradientBoostingRegressor(max_iter=3, early_stopping=True).fit(X, y)
-    assert columns(st.read_log(newer))[2] == (-newer.validation_score_).tolist()
+    same(columns(st.read_log(newer))[1:3], (-newer.train_score_, -newer.validation_score_))
     scored = HistGradientBoostingRegressor(max_iter=3, early_stopping=True, scoring="r2").fit(X, y)
     with pytest.raises(ValueError, match="scores in place of losses: fit it with scoring='loss'"):
         st.read_log(scored)

@@ -113,9 +113,8 @@ class LightningCallback(Recording):
             self._hold(loss, learning_rate=_torch_rate(getattr(trainer, "optimizers", None)))
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Record a validation loss, but not that of the check before the training."""
-        if not getattr(trainer, "sanity_checking", False):
-            self._validated(_validation(getattr(trainer, "callback_metrics", {})))
+        """Record a validation loss; that of the check before the training has no step to go to."""
+        self._validated(_validation(getattr(trainer, "callback_metrics", {})))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Record the last batch."""

@@ -152,16 +152,18 @@ def _continued(column: list[Cell]) -> list[float]:
 
 
 def _with_loss(joined: list[list[Cell]]) -> list[int]:
-    """Return the rows that have a loss; what the rows between them hold goes to the row before them, or the first."""
+    """Return the rows that have a loss; what the rows after each of them hold goes to it, if it lacks that."""
     kept = [k for k, cells in enumerate(joined) if cells[0] is not None]
     if not kept:
         return kept
+    own = {k: list(joined[k]) for k in kept}
     last = kept[0]
     for k, cells in enumerate(joined):
-        if cells[0] is not None:
-            last = k
-            continue
+        last = k if k in own else last
         for part in range(1, len(cells)):
-            if joined[last][part] is None:
+            if k not in own and k > last and own[last][part] is None and cells[part] is not None:
                 joined[last][part] = cells[part]
+    # What was logged before the first loss, such as a validation before the training.
+    for cells in joined[: kept[0]]:
+        joined[kept[0]] = [new if old is None else old for old, new in zip(joined[kept[0]], cells, strict=True)]
     return kept
