@@ -35,7 +35,7 @@ CAUSES = (
     Cause("noise of the function"),
     Cause("rounding of float32", ("noise of the function",)),
     Cause("noise of mini-batches"),
-    Cause("unshuffled rows", ("noise of mini-batches",)),
+    Cause("unshuffled rows", ("noise of mini-batches", "step above the stability limit")),
     Cause("targets not scaled"),
     Cause("dead units"),
     Cause("saturated units"),

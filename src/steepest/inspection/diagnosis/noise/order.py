@@ -18,8 +18,8 @@ NAME = "unshuffled rows"
 # So many random orders are compared with that of the rows: if all of them give less difference between blocks, the
 # order is chance in less than one of 200 cases.
 ORDERS, BLOCKS = 200, 20
-# The rows of a block must be alike enough that the blocks differ so many times more than by chance.
-MUCH = 2.0
+# The variance between blocks must be so many times that of chance: less bends the path too little to matter.
+MUCH = 1.25
 # Losses repeat from pass to pass if they correlate by this much, and are in an order if neighbours do.
 REPEATS, NEIGHBOURS = 0.6, 0.5
 # Fewer passes, or fewer batches in a pass, show no period.

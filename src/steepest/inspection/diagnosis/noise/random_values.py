@@ -47,7 +47,8 @@ def random_values(case: Case) -> Iterator[Finding]:
     elif case.run.success and case.outcome is Outcome.NOISE_FLOOR:
         return
     elif case.fit is None and (case.outcome is Outcome.NOISE_FLOOR or WORDS in case.run.why):
-        yield from _by_calls(case)
+        found = list(_by_calls(case))
+        yield from found or _of_gradient(case)
     elif case.fit is None:
         yield from _by_points(case)
         yield from _of_gradient(case)

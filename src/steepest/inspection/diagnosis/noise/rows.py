@@ -29,6 +29,8 @@ ENDED = (
     Outcome.NOISE_FLOOR,
     Outcome.CALLBACK,
     Outcome.INTERRUPTED,
+    # A fit that hovers above its start is called diverged, too.
+    Outcome.DIVERGED,
 )
 
 

@@ -18,6 +18,9 @@ SLOW = 1e-3
 # The share of the time that must go to the function, and the seconds that must have been spent on it to be worth saying
 # if no limit ended the run.
 SHARE, LEAST_SECONDS = 0.5, 0.3
+# A limit of time is short for a function if it allows fewer gradients than this: a descent of a few variables takes
+# about so many.
+AFFORDED = 20
 # The calls that are timed; the quickest counts, as other programs make the others longer.
 CALLS = 3
 
@@ -47,12 +50,12 @@ def slow(case: Case) -> Iterator[Finding]:
     if total < LEAST_SECONDS or (np.isfinite(each) and each < SLOW / 2):
         return
     timed = _timed(case)
-    if timed is not None:
-        each = timed
-    made = max(float(case.run.nfev), float(calls[-1]))
-    if not each >= SLOW or each * made < SHARE * total:
+    made, cost = max(float(case.run.nfev), float(calls[-1])), int(getattr(case.trace, "cost", 1))
+    # The machine may have been busier during the run than now, or less.
+    share = (each if np.isfinite(each) else timed or 0.0) * made / total
+    each = each if timed is None else timed
+    if not each >= SLOW or (share < SHARE and not (limited and AFFORDED * each * cost > total)):
         return
-    cost = int(getattr(case.trace, "cost", 1))
     way = f" A gradient takes {cost} of them, because {_obstacle(case)}." if cost > 1 else ""
     size = 1 if case.points is None else case.points.shape[1]
     call = ""
@@ -62,8 +65,8 @@ def slow(case: Case) -> Iterator[Finding]:
     yield Finding(
         "warning",
         NAME,
-        f"One call of the function takes {_in_words(each)}, and the run made {made:,.0f} calls in {total:.2g} s, so "
-        f"about {min(100.0, 100 * each * made / total):.0f} % of the time went to the function.{way}",
+        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made at least {made:,.0f} calls, "
+        f"so most of the time went to the function.{way}",
         "Write the function in NumPy or JAX on whole arrays, without loops, files or float(), so that it can be "
         "compiled"
         + (f"; or give gradient=, which replaces the {cost} calls by one" if cost > 1 and size > 1 else "")
