@@ -36,7 +36,7 @@ CAUSES = (
     Cause("rounding of float32"),
     Cause("noise of mini-batches"),
     Cause("unshuffled rows"),
-    Cause("targets not scaled"),
+    Cause("targets not scaled", ("exploding weights", "saturated units")),
     Cause("dead units", ("saturated units", "vanishing gradients", "plateau", "saddle")),
     Cause("saturated units", ("vanishing gradients", "plateau", "saddle")),
     Cause("vanishing gradients", ("plateau", "saddle")),

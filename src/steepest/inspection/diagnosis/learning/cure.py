@@ -21,8 +21,9 @@ class Activated(Protocol):
     activation: str
 
 
-# A column is far from standard units if its mean or spread is this many times the spread that weights are made for.
-FAR = 10.0
+# A column is far from standard units if its spread is this many times theirs, or if its mean is this many times its
+# spread, so that hardly a row has the other sign.
+FAR, OFF = 10.0, 2.0
 # A step is tried in quarters, as often as this.
 QUARTERS = 8
 
@@ -55,7 +56,8 @@ def with_new_start(case: Case, network: NetworkFacts, gain: float = 1.0) -> str:
     key = "initial_point" if call.name == "gradient_descent" else "start"
     changes: dict[str, Any] = {key: Code(_written(start, texts))}
     if (scaled := scaled_columns(case)) is not None:
-        changes["X"] = scaled
+        # Steps that suited other columns are the library's to find.
+        changes |= {"X": scaled, "step": None, "direction": None}
     return str(call.changed(**changes))
 
 
@@ -77,7 +79,7 @@ def scaled_columns(case: Case) -> Code | None:
     if X is None or case.call is None or "X" not in case.call.arguments:
         return None
     spread, middle = X.std(axis=0), np.abs(X.mean(axis=0))
-    is_far = ((spread > FAR) | (middle > FAR) | (middle > FAR * spread)) & (spread > 0)
+    is_far = ((spread > FAR) | (middle > OFF * spread)) & (spread > 0)
     # Rows for validation that were given apart would stay in their own units.
     apart = isinstance(case.asked("validation"), (tuple, list))
     return Code("(X - X.mean(axis=0)) / X.std(axis=0)") if np.any(is_far) and not apart else None

@@ -14,7 +14,10 @@ from steepest.inspection.diagnosis.learning.network import constant_loss, least_
 
 NAME = "over-fitting"
 # The loss on other rows has risen if it is this share above its least value, and by so many times its scatter.
-RISE, SCATTER = 0.1, 3.0
+RISE, SCATTER = 0.1, 4.0
+# Of fewer losses nothing is said; and a rise counts if it is this many times the other ups and downs, or this share of
+# the least loss.
+FEWEST, CLEAR, FAR = 6, 2.0, 0.5
 # The gap is large if the loss on other rows is this many times that on the training rows, as it is for a linear model
 # of half as many columns as rows: (1 + 1/2) / (1 - 1/2); and if other rows are predicted poorly: above this share of
 # the loss of a constant.
@@ -60,7 +63,7 @@ def over_fitting(case: Case) -> Iterator[Finding]:
     if len(seen) > 1:
         if case.fit is not None:
             yield from _of_fit(case, seen)
-        elif (rise := rise_of(case.value[seen], case.validation[seen])) is not None:
+        elif (rise := rise_of(_meanwhile(case.value, seen), case.validation[seen])) is not None:
             yield _of_loop(case, rise, int(case.iteration[seen[rise.row]]))
     elif case.fit is not None:
         yield from _left_out(case)
@@ -88,19 +91,37 @@ def rise_of(training: np.ndarray, validation: np.ndarray) -> Rise | None:
     True
     """
     count = len(validation)
-    width = max(1, count // 20) | 1
+    if count < FEWEST:
+        return None
+    width, tail = max(1, count // 20) | 1, max(FEWEST // 2, count // 20)
     smooth, falling = _running_median(validation, width), _running_median(training, width)
     row = int(np.argmin(smooth))
-    tail = max(1, count // 20)
     last, after = float(np.median(validation[-tail:])), float(np.median(training[-tail:]))
     least, before = float(smooth[row]), float(falling[row])
-    scatter = 1.4826 * float(np.median(np.abs(validation - smooth))) if width > 1 else 0.0
+    # Second differences of a smooth curve are small; those of noise have six times its variance.
+    scatter = 1.4826 * float(np.median(np.abs(np.diff(validation, 2)))) / np.sqrt(6)
     # Losses that may be below zero have no size of their own: their descent is their scale.
     scale = least if validation.min() > 0 else float(validation[0] - least)
-    has_risen = last - least > max(RISE * scale, SCATTER * scatter) and scale > 0
-    # The training loss fell on: by more than the share by which the other rose would tell of a worse fit to both.
-    fell = before - after > RISE / 2 * (abs(before) if training.min() > 0 else abs(training[0] - before))
-    return Rise(row, least, last, before, after) if has_risen and fell and row < count - 1 else None
+    rise = last - least
+    has_risen = scale > 0 and rise > max(RISE * scale, SCATTER * scatter)
+    # The training loss fell on, by at least half the share that counts as a rise.
+    size = abs(before) if training.min() > 0 else abs(float(training[0]) - before)
+    if not has_risen or before - after <= RISE / 2 * size:
+        return None
+    # A curve that goes up and down as much at other times may only do it again, unless it has risen far.
+    before_least, since = smooth[: row + 1], smooth[row:]
+    ups = float(np.max(before_least - np.minimum.accumulate(before_least)))
+    downs = float(np.max(np.maximum.accumulate(since) - since))
+    if rise < min(CLEAR * max(ups, downs), FAR * scale):
+        return None
+    return Rise(row, least, last, before, after)
+
+
+def _meanwhile(value: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the mean value since the row before, for each of some rows: values of single batches are noisy."""
+    finite = np.where(np.isfinite(value), value, 0.0)
+    sums, counts = np.cumsum(finite), np.cumsum(np.isfinite(value))
+    return np.diff(sums[seen], prepend=0.0) / np.diff(counts[seen], prepend=0)
 
 
 def _running_median(numbers: np.ndarray, width: int) -> np.ndarray:

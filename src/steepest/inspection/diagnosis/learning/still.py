@@ -106,9 +106,7 @@ def _between(before: Leaf, after: Leaf, still: np.ndarray) -> np.ndarray | None:
 
 
 def _by_unit(leaf: Leaf, still: np.ndarray, last: bool) -> np.ndarray:
-    own = leaf.of(still).reshape(leaf.shape)
-    return (
-        own
-        if own.ndim == 1
-        else np.moveaxis(own, -1 if last else 0, 0).reshape(own.shape[-1 if last else 0], -1).all(axis=1)
-    )
+    if len(leaf.shape) < 2:
+        return leaf.of(still)
+    own = np.moveaxis(leaf.of(still).reshape(leaf.shape), -1 if last else 0, 0)
+    return np.asarray(own.reshape(len(own), -1).all(axis=1))
