@@ -93,15 +93,17 @@ def rise_of(training: np.ndarray, validation: np.ndarray) -> Rise | None:
     count = len(validation)
     if count < FEWEST:
         return None
-    width, tail = max(1, count // 20) | 1, max(FEWEST // 2, count // 20)
-    smooth, falling = _running_median(validation, width), _running_median(training, width)
-    row = int(np.argmin(smooth))
-    last, after = float(np.median(validation[-tail:])), float(np.median(training[-tail:]))
-    least, before = float(smooth[row]), float(falling[row])
+    # Losses that may be below zero have no size of their own: their descent is their scale.
+    least = float(validation.min())
+    scale = least if least > 0 else float(validation[0]) - least
     # Second differences of a smooth curve are small; those of noise have six times its variance.
     scatter = 1.4826 * float(np.median(np.abs(np.diff(validation, 2)))) / np.sqrt(6)
-    # Losses that may be below zero have no size of their own: their descent is their scale.
-    scale = least if validation.min() > 0 else float(validation[0] - least)
+    # Only noise that could be taken for a rise is smoothed away, as the least loss may come early.
+    width = max(1, count // 20) | 1 if SCATTER * scatter > RISE * scale else 1
+    smooth, falling = _running_median(validation, width), _running_median(training, width)
+    row, tail = int(np.argmin(smooth)), max(FEWEST // 2, count // 20)
+    last, after = float(np.median(validation[-tail:])), float(np.median(training[-tail:]))
+    least, before = float(smooth[row]), float(falling[row])
     rise = last - least
     has_risen = scale > 0 and rise > max(RISE * scale, SCATTER * scatter)
     # The training loss fell on, by at least half the share that counts as a rise.
@@ -109,9 +111,10 @@ def rise_of(training: np.ndarray, validation: np.ndarray) -> Rise | None:
     if not has_risen or before - after <= RISE / 2 * size:
         return None
     # A curve that goes up and down as much at other times may only do it again, unless it has risen far.
-    before_least, since = smooth[: row + 1], smooth[row:]
-    ups = float(np.max(before_least - np.minimum.accumulate(before_least)))
-    downs = float(np.max(np.maximum.accumulate(since) - since))
+    waves = _running_median(validation, max(1, count // 20) | 1)
+    before_least, since = np.split(waves, [int(np.argmin(waves)) + 1])
+    ups = np.max(before_least - np.minimum.accumulate(before_least))
+    downs = np.max(np.maximum.accumulate(since) - since, initial=0.0)
     if rise < min(CLEAR * max(ups, downs), FAR * scale):
         return None
     return Rise(row, least, last, before, after)
