@@ -22,7 +22,12 @@ def recorded(trial: Trial) -> Any:
     run = trial.make()
     run = getattr(run, "fit", run)
     trace = run.trace
-    if trace.x.shape[1] > 1_000 or len(trace) > MOST_STEPS or not hasattr(run, "gradient_at"):
+    if (
+        trace.x.shape[1] > 1_000
+        or len(trace) > MOST_STEPS
+        or not hasattr(run, "gradient_at")
+        or hasattr(run, "best_epochs")
+    ):
         return None
     for row in range(len(trace)):
         given = {}

@@ -189,8 +189,9 @@ def written(value: object, name: str) -> str:
         if all(key and each for key, each in pairs):
             return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
     home = next((short for module, short in HOMES.items() if type(value).__module__.startswith(module)), None)
-    if home is not None:
-        text = repr(value)
+    text = "" if home is None else repr(value)
+    # An object that holds a function without a name can't be written.
+    if home is not None and " at 0x" not in text:
         return f"st.{text}" if text.startswith("losses.") else f"{home}.{text}"
     own = getattr(value, "__name__", "")
     return own if callable(value) and own.isidentifier() else name

@@ -109,6 +109,22 @@ class ResultLike(RunLike, Protocol):
         """The runs from all starts; empty if there was one start."""
 
 
+class HiddenLike(Protocol):
+    """The outputs of the units of a hidden layer of a network."""
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """The outputs, of shape (rows, units)."""
+
+    @property
+    def kind(self) -> str:
+        """ "tanh" or "sigmoid" for units that are flat at both ends; else ""."""
+
+    @property
+    def slopes(self) -> np.ndarray | None:
+        """The slope of each output by what went into its unit, as a share of the largest; None if it is not known."""
+
+
 class Model(Protocol):
     """A model that was fitted to rows."""
 

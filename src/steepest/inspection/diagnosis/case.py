@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from steepest.call import Call
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.protocol import BasisLike, FitLike, ResultLike, TableFitLike
 from steepest.trace import Outcome, Trace
+
+Made = TypeVar("Made")
 
 
 class Case:
@@ -30,6 +33,7 @@ class Case:
         self.run = run
         self.sign = -1.0 if run.maximized else 1.0
         self.function = FunctionAtHand(run, probe)
+        self._made: dict[str, Any] = {}
 
     @property
     def trace(self) -> Trace:
@@ -77,6 +81,25 @@ class Case:
         if name in self.trace.columns:
             return np.asarray(self.trace.columns[name], dtype=float)
         return np.full(len(self.trace), np.nan)
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """Return what several finders of a room share, made when it is first asked for.
+
+        Parameters
+        ----------
+        name : str
+            A name for it.
+        make : callable
+            Makes it.
+
+        Returns
+        -------
+        object
+            What was made.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     @cached_property
     def value(self) -> np.ndarray:
