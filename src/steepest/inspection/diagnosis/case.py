@@ -147,7 +147,8 @@ class Case:
         """The points, one for each row; None if they are not recorded, or only as a sketch."""
         x = np.asarray(self.trace.x, dtype=float)
         size = sum(np.size(leaf) for leaf in _leaves(self.run.x))
-        return x if x.shape[1] and x.shape[1] == size else None
+        is_sketch = any(str(name).startswith("projection ") for name in self.trace.names[-1:])
+        return x if x.shape[1] and x.shape[1] == size and not is_sketch else None
 
     @cached_property
     def fit(self) -> FitLike | None:
@@ -182,6 +183,11 @@ class Case:
     def is_batched(self) -> bool:
         """Whether the steps were taken on batches of rows."""
         return self.asked("batch_size") is not None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether values at one point are known to differ from call to call."""
+        return float(getattr(self.run, "noise", 0.0) or 0.0) > 0
 
     @cached_property
     def place(self) -> np.ndarray | None:

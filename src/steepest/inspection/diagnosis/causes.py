@@ -20,16 +20,21 @@ class Cause(NamedTuple):
     explains: tuple[str, ...] = ()
 
 
+# What a run that has no good way down seems to lack.
+SLOW = ("step far too small", "schedule ended too early", "too few iterations", "ill-conditioned")
+STEPS = ("step above the stability limit", *SLOW)
 # Findings of equal confidence come in this order.
 CAUSES = (
-    Cause("wrong gradient"),
+    Cause("function raised"),
+    Cause("wrong gradient", (*STEPS, "saddle", "kink", "plateau", "unbounded below", "noise of the function")),
     Cause("step above the stability limit"),
-    Cause("unbounded below"),
-    Cause("no finite optimum"),
-    Cause("separable classes"),
-    Cause("saddle"),
-    Cause("kink"),
-    Cause("plateau"),
+    Cause("not finite"),
+    Cause("unbounded below", (*STEPS, "saddle", "no finite optimum", "plateau")),
+    Cause("no finite optimum", (*SLOW, "plateau")),
+    Cause("separable classes", (*STEPS, "no finite optimum", "plateau", "exploding weights")),
+    Cause("saddle", (*SLOW, "plateau")),
+    Cause("kink", (*STEPS, "noise of the function")),
+    Cause("plateau", SLOW),
     Cause("several minima"),
     Cause("answer at a bound"),
     Cause("noise of the function"),

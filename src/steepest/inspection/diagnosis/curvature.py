@@ -127,8 +127,8 @@ def measured(
 
     Notes
     -----
-    The method of Rayleigh and Ritz in the space of g, Hg, H²g and of another vector and its image. The gap in this space
-    is at most the true one.
+    The method of Rayleigh and Ritz in the space of g, Hg, H²g and of another vector and its image. The gap in this
+    space is at most the true one.
     """
     slope = np.where(free, slope, 0.0)
     size = int(free.sum())

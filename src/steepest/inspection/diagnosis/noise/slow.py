@@ -65,7 +65,7 @@ def slow(case: Case) -> Iterator[Finding]:
     yield Finding(
         "warning",
         NAME,
-        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made at least {made:,.0f} calls, "
+        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made {made:,.0f} or more, "
         f"so most of the time went to the function.{way}",
         "Write the function in NumPy or JAX on whole arrays, without loops, files or float(), so that it can be "
         "compiled"
