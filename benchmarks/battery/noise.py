@@ -155,7 +155,9 @@ def single_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
             recorder.step(np.sum(small * (x - middle - away) ** 2) + np.float32(1), gradient=g, x=x, learning_rate=step)
             x = x - step * np.float32(1e-2) * g
 
-    return Trial(ROUNDING, lambda: st.minimize(f, start, step=rate, iterations=400), {"f": f, "start": start}, loop=loop)
+    return Trial(
+        ROUNDING, lambda: st.minimize(f, start, step=rate, iterations=400), {"f": f, "start": start}, loop=loop
+    )
 
 
 def single_rows(rng: np.random.Generator, severity: float) -> Trial:
@@ -200,7 +202,11 @@ def _batch_loop(X: np.ndarray, y: np.ndarray, size: int, rate: float, epochs: in
     """Return a loop in mini-batches; in the order of the rows if the seed is negative."""
 
     def loop(recorder: Any) -> None:
-        chance, w, full = np.random.default_rng(abs(seed)), np.zeros(X.shape[1] + 1), np.column_stack([X, np.ones(len(X))])
+        chance, w, full = (
+            np.random.default_rng(abs(seed)),
+            np.zeros(X.shape[1] + 1),
+            np.column_stack([X, np.ones(len(X))]),
+        )
         for _ in range(epochs):
             rows = np.arange(len(X)) if seed < 0 else chance.permutation(len(X))
             for first in range(0, len(X), size):
@@ -348,7 +354,9 @@ def falling_batches(rng: np.random.Generator, severity: float) -> Trial:
     """Mini-batches that are still falling plainly when the epochs end."""
     X, y = _line(rng, 300, 4, 1.0)
     loop = _batch_loop(X, y, 8, 0.002, 4, 1)
-    return Trial(HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=8, step=0.002, epochs=12, rng=0), loop=loop)
+    return Trial(
+        HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=8, step=0.002, epochs=12, rng=0), loop=loop
+    )
 
 
 def decayed_batches(rng: np.random.Generator, severity: float) -> Trial:

@@ -42,9 +42,12 @@ def batch_noise(case: Case) -> Iterator[Finding]:
         yield from _recorded(case)
         return
     batch, tail = batches(case), Tail(case.value)
-    if batch is None or not tail.is_long or tail.still_falls or tail.half.mean() >= tail.series[0]:
+    if batch is None or not tail.is_long or tail.still_falls:
         return
     excess, is_measured = _excess(case, tail)
+    # The loss may hover above its start, if the points around which it hovers are below.
+    if tail.half.mean() - (excess if is_measured else 0.0) >= tail.series[0]:
+        return
     gradients = None
     if is_false(case.asked("shuffle")) and not is_much(excess, case, tail):
         # In the same order each epoch ends in the same place, so that the points don't show the noise.
@@ -91,7 +94,7 @@ def _excess(case: Case, tail: Tail) -> tuple[float, bool]:
 
 def _cure(case: Case, batch: Batches, excess: float, tail: Tail) -> str:
     """Say which batch size or which step reaches the tolerance: the floor is proportional to step / batch size."""
-    wanted = (number(case.asked("tolerance")) or WANTED) * float(tail.series[0] - tail.half.mean())
+    wanted = (number(case.asked("tolerance")) or WANTED) * float(tail.series[0] - tail.half.mean() + excess)
     times = excess / wanted if wanted > 0 else 10.0
     needed = math.ceil(batch.size * times)
     larger = f"batch_size={needed}" if not batch.rows or needed < batch.rows else "all rows (leave batch_size out)"

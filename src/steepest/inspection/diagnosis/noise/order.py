@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.rows import batches, gain, is_much, row_gradients
+from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients, row_numbers
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false
 from steepest.trace import Outcome
@@ -53,7 +53,9 @@ def order(case: Case) -> Iterator[Finding]:
     if gradients is None:
         yield from _from_trace(case, tail)
         return
-    times = _times_more(gradients)
+    times, of = _times_more(gradients), "gradients"
+    if times < MUCH:
+        times, of = _times_more_targets(case, batch), "targets"
     if times < MUCH:
         return
     excess = gain(case, batch, gradients)
@@ -65,11 +67,11 @@ def order(case: Case) -> Iterator[Finding]:
         "The rows are in an order, and the batches were taken in it (shuffle=False): each batch holds rows that are "
         f"alike and pulls its own way, and the loss ended at least {excess:.2g} above what it could be.",
         "Shuffle the rows in each epoch.",
-        f"Blocks of neighbouring rows have gradients that differ {math.sqrt(times):.1f} times more than blocks of"
+        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times more than blocks of"
         " rows in a random order.",
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
         "NoiseConeDisplay",
-        0.96,
+        0.96 if of == "gradients" else 0.95,
     )
 
 
@@ -94,6 +96,17 @@ def _times_more(gradients: np.ndarray) -> float:
 
     found, chance = between(used), [between(used[rng.permutation(len(used))]) for _ in range(ORDERS)]
     return found / float(np.mean(chance)) if found > max(chance) else 1.0
+
+
+def _times_more_targets(case: Case, batch: Batches) -> float:
+    """Return how many times more the targets of blocks of rows differ than in a random order; 1 if not known."""
+    basis = case.basis
+    try:
+        y = np.asarray(basis.y, dtype=float)[np.asarray(basis.learnt)] if basis is not None else np.zeros(0)
+    except (TypeError, ValueError):
+        # The targets are classes with names.
+        return 1.0
+    return _times_more(y[row_numbers(batch)].reshape(-1, 1)) if y.shape == (batch.rows,) else 1.0
 
 
 def _from_trace(case: Case, tail: Tail) -> Iterator[Finding]:

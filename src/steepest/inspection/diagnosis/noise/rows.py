@@ -85,6 +85,25 @@ def _count(case: Case) -> int:
         return 0
 
 
+def row_numbers(batch: Batches) -> np.ndarray:
+    """Return the numbers of the rows that are looked at: all of them, or blocks of neighbours.
+
+    Parameters
+    ----------
+    batch : Batches
+        The batches of the fit.
+
+    Returns
+    -------
+    array of int
+        The numbers, in order.
+    """
+    if batch.rows <= MOST_ROWS:
+        return np.arange(batch.rows)
+    starts = np.linspace(0, batch.rows - MOST_ROWS // BLOCKS, BLOCKS).astype(int)
+    return (starts[:, None] + np.arange(MOST_ROWS // BLOCKS)).ravel()
+
+
 def row_gradients(case: Case, batch: Batches) -> np.ndarray | None:
     """Return the gradients of single rows at the last point, in the order of the rows, in blocks of neighbours.
 
@@ -107,11 +126,7 @@ def row_gradients(case: Case, batch: Batches) -> np.ndarray | None:
         or not batch.rows
     ):
         return None
-    rows = np.arange(batch.rows)
-    if batch.rows > MOST_ROWS:
-        starts = np.linspace(0, batch.rows - MOST_ROWS // BLOCKS, BLOCKS).astype(int)
-        rows = (starts[:, None] + np.arange(MOST_ROWS // BLOCKS)).ravel()
-    found = case.function.on_rows(case.fit, case.points[-1], rows[:, None])
+    found = case.function.on_rows(case.fit, case.points[-1], row_numbers(batch)[:, None])
     return found if found is not None and np.isfinite(found).all() else None
 
 
@@ -132,7 +147,8 @@ def is_much(excess: float, case: Case, tail: Tail) -> bool:
     bool
         Whether it is.
     """
-    descent, left = tail.series[0] - tail.half.mean(), abs(tail.half.mean() - excess)
+    possible = tail.half.mean() - excess
+    descent, left = tail.series[0] - possible, abs(possible)
     return bool(excess > OF_DESCENT * descent or (excess > OF_LOSS * left and excess > LEAST * descent))
 
 
