@@ -65,8 +65,8 @@ def slow(case: Case) -> Iterator[Finding]:
     yield Finding(
         "warning",
         NAME,
-        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made at least {made:,.0f} calls, "
-        f"so most of the time went to the function.{way}",
+        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made {made:,.0f} calls or "
+        f"more, so most of the time went to the function.{way}",
         "Write the function in NumPy or JAX on whole arrays, without loops, files or float(), so that it can be "
         "compiled"
         + (f"; or give gradient=, which replaces the {cost} calls by one" if cost > 1 and size > 1 else "")
