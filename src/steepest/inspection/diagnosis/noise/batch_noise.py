@@ -10,7 +10,7 @@ import numpy as np
 from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.rows import OF_DESCENT, Batches, batches, gain, is_much, row_gradients
+from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false, number
 from steepest.trace import Outcome
@@ -49,11 +49,11 @@ def batch_noise(case: Case) -> Iterator[Finding]:
     if tail.half.mean() - (excess if is_measured else 0.0) >= tail.series[0]:
         return
     gradients = None
-    if is_false(case.asked("shuffle")) and not is_much(excess, case, tail):
+    if is_false(case.asked("shuffle")) and not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         # In the same order each epoch ends in the same place, so that the points don't show the noise.
         gradients = row_gradients(case, batch)
         excess = max(excess, (gain(case, batch, gradients) if gradients is not None else None) or 0.0)
-    if not is_much(excess, case, tail):
+    if not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     gradients = row_gradients(case, batch) if gradients is None else gradients
     evidence = "Judged from the trace alone."
@@ -125,9 +125,6 @@ def _recorded(case: Case) -> Iterator[Finding]:
     if len(rate) and rate[-1] < 0.5 * rate.max():
         return
     known = slope[np.isfinite(slope) & (slope > 0)]
-    descent = float(tail.series[: max(1, len(tail.series) // 50)].mean() - tail.half.mean())
-    if descent <= 0:
-        return
     last = known[len(known) // 2 :]
     gradients = getattr(case.run, "gradients", None)
     evidence, confidence = "Judged from the trace alone.", 0.6
@@ -151,7 +148,10 @@ def _recorded(case: Case) -> Iterator[Finding]:
         excess = float(rate[-1]) * float(np.mean(last**2)) / 4 if len(rate) else tail.spread
     else:
         excess = tail.spread
-    if excess < OF_DESCENT * descent:
+    start = float(tail.series[: max(1, len(tail.series) // 50)].mean())
+    descent = start - (float(tail.half.mean()) - excess)
+    # Without gradients a loop that did not get below its start shows nothing.
+    if not is_much(excess, start, float(tail.half.mean())) or descent <= (0 if len(last) >= 8 else excess):
         return
     step = f"learning_rate = {float(rate[-1]) / 10:.3g}" if len(rate) else ""
     yield Finding(

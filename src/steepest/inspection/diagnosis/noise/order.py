@@ -9,7 +9,15 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients, row_numbers
+from steepest.inspection.diagnosis.noise.rows import (
+    OF_DESCENT,
+    Batches,
+    batches,
+    gain,
+    is_much,
+    row_gradients,
+    row_numbers,
+)
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false
 from steepest.trace import Outcome
@@ -20,8 +28,8 @@ NAME = "unshuffled rows"
 ORDERS, BLOCKS = 200, 20
 # The variance between blocks must be so many times that of chance: less bends the path too little to matter.
 MUCH = 1.25
-# Losses repeat from pass to pass if they correlate by this much, and are in an order if neighbours do.
-REPEATS, NEIGHBOURS = 0.5, 0.3
+# Passes are the same if they correlate by this much; their rows are in an order if neighbours do by this much.
+REPEATS, NEIGHBOURS = 0.9, 0.3
 # The last steps that are looked at, and the random projections of long gradients, which keep their correlations.
 MOST_STEPS, MOST_COLUMNS = 20_000, 16
 # Fewer passes, or fewer batches in a pass, show no period.
@@ -154,17 +162,25 @@ def _recorded(case: Case) -> Iterator[Finding]:
         return
     period, correlation, neighbours = found
     passes = value[: len(value) // period * period].reshape(-1, period)
-    # A swing that dies out is that of a momentum or of a valley.
     sizes, profile = passes.std(axis=1), passes.mean(axis=0)
     descent = float(case.value[rows][:3].mean() - value.mean())
-    if sizes[-1] < 0.6 * sizes[0] or float(profile.std()) < LEAST_SWING * abs(descent):
+    # A swing that dies out is that of a momentum or of a valley.
+    if sizes[-1] < 0.6 * sizes[0]:
+        return
+    if has_gradients and len(rates):
+        # On a bowl, steps that follow their batch only leave step × noise² / 4 of the loss.
+        excess = float(rates[-1]) * float(np.mean(np.sum(series**2, axis=1))) / 4
+        if excess < OF_DESCENT * (descent + excess):
+            return
+    elif neighbours < max(NEIGHBOURS, 3 / period**0.5) or float(profile.std()) < LEAST_SWING * abs(descent):
+        # Losses repeat in every fixed order, also in a harmless one: without an order neighbours correlate by chance.
         return
     what = "steps" if has_gradients else "losses"
     yield Finding(
         "warning",
         NAME,
-        f"The loss swings every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: it looks as if "
-        "the rows were sorted, and each pass takes them in the same order.",
+        f"The loss swings every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: "
+        "each pass takes the rows in the same order, so the last batches of a pass always pull to their side.",
         "Shuffle the rows before each pass, as in this line.",
         f"From one pass to the next the {what} correlate by {correlation:.2f}, and from one step to the next by "
         f"{neighbours:.2f}. Judged from the trace alone.",
@@ -197,5 +213,4 @@ def _period(series: np.ndarray) -> tuple[int, float, float] | None:
     profile = rest[: count // period * period].reshape(-1, period, rest.shape[1]).mean(axis=0)
     profile = profile - profile.mean(axis=0)
     neighbours = float(np.sum(profile * np.roll(profile, 1, axis=0)) / np.sum(profile**2))
-    # Without an order neighbours correlate by chance, by 1 / √period.
-    return (period, float(correlation[period]), neighbours) if neighbours > max(NEIGHBOURS, 3 / period**0.5) else None
+    return period, float(correlation[period]), neighbours

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import number
 from steepest.inspection.protocol import BatchedFitLike
 from steepest.trace import Outcome
@@ -130,26 +129,26 @@ def row_gradients(case: Case, batch: Batches) -> np.ndarray | None:
     return found if found is not None and np.isfinite(found).all() else None
 
 
-def is_much(excess: float, case: Case, tail: Tail) -> bool:
+def is_much(excess: float, start: float, hovers: float) -> bool:
     """Return whether a loss that is so much above the possible is worth saying.
 
     Parameters
     ----------
     excess : float
         How far the loss is above the possible.
-    case : Case
-        The case.
-    tail : Tail
-        The losses.
+    start : float
+        The loss at the start.
+    hovers : float
+        The loss at the end.
 
     Returns
     -------
     bool
         Whether it is.
     """
-    possible = tail.half.mean() - excess
-    descent, left = tail.series[0] - possible, abs(possible)
-    return bool(excess > OF_DESCENT * descent or (excess > OF_LOSS * left and excess > LEAST * descent))
+    possible = hovers - excess
+    descent = start - possible
+    return bool(excess > OF_DESCENT * descent or (excess > OF_LOSS * abs(possible) and excess > LEAST * descent))
 
 
 def gain(case: Case, batch: Batches, gradients: np.ndarray) -> float | None:
