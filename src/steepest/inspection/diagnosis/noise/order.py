@@ -10,7 +10,6 @@ import numpy as np
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.rows import (
-    OF_DESCENT,
     Batches,
     batches,
     gain,
@@ -69,7 +68,7 @@ def order(case: Case) -> Iterator[Finding]:
     if times < MUCH:
         return
     excess = gain(case, batch, gradients)
-    if excess is None or not is_much(excess, case, tail):
+    if excess is None or not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     yield Finding(
         "warning",
@@ -170,7 +169,7 @@ def _recorded(case: Case) -> Iterator[Finding]:
     if has_gradients and len(rates):
         # On a bowl, steps that follow their batch only leave step × noise² / 4 of the loss.
         excess = float(rates[-1]) * float(np.mean(np.sum(series**2, axis=1))) / 4
-        if excess < OF_DESCENT * (descent + excess):
+        if not is_much(excess, descent + float(value.mean()), float(value.mean())):
             return
     elif neighbours < max(NEIGHBOURS, 3 / period**0.5) or float(profile.std()) < LEAST_SWING * abs(descent):
         # Losses repeat in every fixed order, also in a harmless one: without an order neighbours correlate by chance.
