@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from steepest.inspection.protocol import BatchedFitLike, RunLike
+from steepest.inspection.protocol import BatchedFitLike, HiddenLike, RunLike
 
 # A diagnosis may cost as much as this many gradients.
 MOST_GRADIENTS = 20.0
@@ -139,6 +139,24 @@ class FunctionAtHand:
         except Exception:  # noqa: BLE001 - a fit without such gradients raises errors of several kinds
             return None
         return self._once("rows", x, rows, cost, lambda: fit.batch_gradients(x, rows))
+
+    def hidden(self, x: np.ndarray) -> Sequence[HiddenLike]:
+        """Return the hidden layers at a flat point, if the function is a network whose code was traced.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        sequence of HiddenLike
+            The layers, in the order of the code; empty if there are none.
+        """
+        run: Any = getattr(self.run, "fit", self.run)
+        if not hasattr(getattr(run, "objective", None), "hidden"):
+            return []
+        return self._once("hidden", x, None, VALUE, lambda: run.objective.hidden(run.view.flat(x))) or []
 
     def _once(self, what: str, x: np.ndarray, v: np.ndarray | None, cost: float, call: Callable[[], Any]) -> Any:
         """Return the result of a call, which is made once for a point, and paid for from the budget."""
