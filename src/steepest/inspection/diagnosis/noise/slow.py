@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.noise.written import number
 from steepest.trace import Outcome
 
 NAME = "slow function"
@@ -54,14 +56,15 @@ def slow(case: Case) -> Iterator[Finding]:
     # The machine may have been busier during the run than now, or less.
     share = (each if np.isfinite(each) else timed or 0.0) * made / total
     each = each if timed is None else timed
-    if not each >= SLOW or (share < SHARE and not (limited and AFFORDED * each * cost > total)):
+    allowed = min(total, number(case.asked("seconds")) or total) if limited else math.inf
+    if not each >= SLOW or (share < SHARE and AFFORDED * each * cost < allowed):
         return
     way = f" A gradient takes {cost} of them, because {_obstacle(case)}." if cost > 1 else ""
     size = 1 if case.points is None else case.points.shape[1]
     call = ""
     if limited and case.call is not None:
-        limit = case.asked("seconds")
-        call = str(case.call.changed(seconds=10 * float(limit) if limit is not None else None))
+        limit = number(case.asked("seconds"))
+        call = str(case.call.changed(seconds=10 * limit if limit is not None else None))
     yield Finding(
         "warning",
         NAME,
