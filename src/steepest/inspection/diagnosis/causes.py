@@ -39,7 +39,7 @@ CAUSES = (
     Cause("answer at a bound"),
     Cause("noise of the function"),
     Cause("rounding of float32", ("noise of the function",)),
-    Cause("noise of mini-batches"),
+    Cause("noise of mini-batches", ("step above the stability limit",)),
     Cause("unshuffled rows", ("noise of mini-batches", "step above the stability limit")),
     Cause("targets not scaled", ("exploding weights", "saturated units")),
     Cause("dead units", ("saturated units", "vanishing gradients", "plateau", "saddle")),

@@ -73,7 +73,7 @@ def _followed(case: Case) -> Iterator[Finding]:
             drops[1:] <= LEVELS * drops[:-1]
         ).all() and drops[2] < 1e-3 * max(case.fall, drops[0]):  # fmt: skip
             limit = case.sign * (value - drops.sum())
-            text = f"Along the last move the value goes to {limit:.4g}, and up to {FAR[-1]:,.0f} times as far it stays there."
+            text = f"Along the last move the value goes to {limit:.4g}, and up to {FAR[-1]:,.0f} times as far it stays."
             yield _infinite(case, text, 0.9)
             return
     yield from _flat(case, x, value, slope, size)
