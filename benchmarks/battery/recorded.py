@@ -33,7 +33,7 @@ def recorded(trial: Trial) -> Any:
         given = {}
         if run.objective is not None and trace.x.shape[1]:
             given = {"gradient": np.asarray(run.gradient_at(trace.x[row])), "x": trace.x[row]}
-        size = trace.step_size[row + 1] if row + 1 < len(trace) else trace.step_size[row]
+        size = trace.step_size[max(row, 1)] if len(trace) > 1 else np.nan
         if "validation" in trace.columns:
             given["validation"] = float(trace.validation[row])
         recorder.step(float(trace.value[row]), learning_rate=float(size), **given)

@@ -550,6 +550,42 @@ class RaceLike(Protocol):
         """The text above a picture."""
 
 
+class LearningRatesLike(Protocol):
+    """The values that short descents reach with several learning rates."""
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The learning rates."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The value at the end of the descent with each."""
+
+    @property
+    def first_value(self) -> float:
+        """The value at the start."""
+
+    @property
+    def limit(self) -> float:
+        """The largest stable rate by the curvature at the start."""
+
+    @property
+    def diverges(self) -> float:
+        """The rate from which on the descents end above their start."""
+
+    @property
+    def suggested(self) -> float:
+        """The rate to use."""
+
+    @property
+    def rule(self) -> str:
+        """The rule of the direction."""
+
+    @property
+    def steps(self) -> int:
+        """The steps of each descent."""
+
+
 class SensitivityLike(Protocol):
     """The best values that the rules of a race reach with several learning rates."""
 
