@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.call import Call
+from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.protocol import BasisLike, FitLike, ResultLike, TableFitLike
 from steepest.trace import Outcome, Trace
@@ -120,6 +121,11 @@ class Case:
     def basis(self) -> BasisLike | None:
         """The loss, the penalty and the rows of the fit; None if they are not at hand."""
         return getattr(self.fit, "basis", None)
+
+    @cached_property
+    def rows(self) -> RowsAtHand | None:
+        """The rows that the fit learned from; None if they are not at hand."""
+        return RowsAtHand.of(self.fit)
 
 
 def _leaves(tree: Any) -> list[Any]:
