@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from steepest.call import Call, Code
+from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.curvature import Curvature, measured, seen
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.diagnosis.pace import Pace
@@ -160,6 +161,11 @@ class Case:
     def basis(self) -> BasisLike | None:
         """The loss, the penalty and the rows of the fit; None if they are not at hand."""
         return getattr(self.fit, "basis", None)
+
+    @cached_property
+    def rows(self) -> RowsAtHand | None:
+        """The rows that the fit learned from; None if they are not at hand."""
+        return RowsAtHand.of(self.fit)
 
     @cached_property
     def pace(self) -> Pace:
