@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from steepest.minimizing.race import Race, race
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
+    from steepest.recording.recorder import Recorder
+    from steepest.recording.run import RecordedRun
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -55,6 +57,8 @@ _HOMES = {
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
+    "RecordedRun": "steepest.recording.run",
+    "Recorder": "steepest.recording.recorder",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
     "StrengthPath": "steepest.fitting.strength.record",
@@ -104,6 +108,8 @@ __all__ = [
     "PenaltyPath",
     "PredictedInterval",
     "Race",
+    "RecordedRun",
+    "Recorder",
     "Run",
     "Sensitivity",
     "StrengthPath",
