@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
     from steepest.recording.read_log import read_log
+    from steepest.recording.recorder import Recorder
+    from steepest.recording.run import RecordedRun
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -59,6 +61,8 @@ _HOMES = {
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
+    "RecordedRun": "steepest.recording.run",
+    "Recorder": "steepest.recording.recorder",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
     "StrengthPath": "steepest.fitting.strength.record",
@@ -111,6 +115,8 @@ __all__ = [
     "PenaltyPath",
     "PredictedInterval",
     "Race",
+    "RecordedRun",
+    "Recorder",
     "Run",
     "Sensitivity",
     "StrengthPath",

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 
 from steepest.arguments import our_words
-from steepest.descent.run import Run
 from steepest.printable import quoted
 from steepest.recording.logs.columns import Columns
 from steepest.recording.logs.files import of_path
 from steepest.recording.logs.objects import of_object, of_sets, results_of
 from steepest.recording.logs.roles import roles_of
 from steepest.recording.logs.rows import Losses, losses_of
+from steepest.recording.run import RecordedRun
 from steepest.trace import Certificate, Outcome, Trace
 
 
 @our_words
 @np.errstate(all="ignore")
-def read_log(log: Any, *, loss: str | None = None, validation: str | None = None, title: str = "") -> Run:
+def read_log(log: Any, *, loss: str | None = None, validation: str | None = None, title: str = "") -> RecordedRun:
     """Read the losses that a training loop has logged, as a run with its pictures, report and diagnosis.
 
     The columns are recognised by their names, such as ``train_loss``, ``val_loss``, ``lr``, ``grad_norm``, ``epoch``
@@ -44,7 +44,7 @@ def read_log(log: Any, *, loss: str | None = None, validation: str | None = None
 
     Returns
     -------
-    Run
+    RecordedRun
         The run, whose outcome is "recorded". Its trace has the columns value, validation, step_size for the learning
         rate, gradient_norm and seconds, NaN where nothing was logged, and no points.
 
@@ -86,12 +86,13 @@ def read_log(log: Any, *, loss: str | None = None, validation: str | None = None
     return _run_of(losses, "; ".join([message, *losses.notes]), title)
 
 
-def _run_of(losses: Losses, message: str, title: str) -> Run:
+def _run_of(losses: Losses, message: str, title: str) -> RecordedRun:
     """Return the run of losses."""
     count = len(losses.value)
     columns = {
         "iteration": losses.iteration,
-        "evaluations": np.arange(1, count + 1),
+        # Each step of the loop has evaluated its loss, also those that were not logged.
+        "evaluations": losses.iteration + (losses.iteration[0] == 0),
         "value": losses.value,
         "gradient_norm": losses.norm,
         "step_size": losses.rate,
@@ -102,9 +103,10 @@ def _run_of(losses: Losses, message: str, title: str) -> Run:
         columns["epoch"] = losses.iteration
     finite = losses.value[np.isfinite(losses.value)]
     spent = losses.seconds[np.isfinite(losses.seconds)]
-    return Run(
-        x=np.empty(0), fun=float(finite.min()) if finite.size else math.nan, jac=np.empty(0), nit=count - 1, nfev=count,
-        njev=count, outcome=Outcome.RECORDED, message=message, certificate=Certificate(),
+    return RecordedRun(
+        x=np.empty(0), fun=float(finite.min()) if finite.size else math.nan, jac=np.empty(0),
+        nit=int(losses.iteration[-1]), nfev=int(columns["evaluations"][-1]), njev=0, outcome=Outcome.RECORDED,
+        message=message, certificate=Certificate(),
         trace=Trace(columns, np.empty((count, 0)), []), kind="recorded", why="another program has logged the losses",
         title=title, seconds=float(spent[-1]) if spent.size else math.nan,
     )  # fmt: skip

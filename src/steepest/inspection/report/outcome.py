@@ -27,6 +27,7 @@ HEADLINES = {
     Outcome.CALLBACK: "The callback stopped it",
     Outcome.INTERRUPTED: "It was interrupted",
     Outcome.RAISED: "The function raised an error",
+    Outcome.RECORDED: "A loop of your own was recorded, and nothing is claimed of where it ended",
 }
 # How sure it is that a converged run is at the best value.
 FOUND = {
@@ -43,6 +44,7 @@ OPEN = (
     Outcome.TIME_LIMIT,
     Outcome.CALLBACK,
     Outcome.INTERRUPTED,
+    Outcome.RECORDED,
 )
 
 
