@@ -20,6 +20,8 @@ def speed(rows: int = 100_000, columns: int = 5) -> None:
         "growing": np.exp(k / 5_000),
         "with gaps": np.where(k % 7 == 0, np.nan, fall),
     }
+    # The first diagnosis of a process also loads its code.
+    st.gradient_descent(lambda x: x**2, 9.0, learning_rate=0.1, iterations=5).diagnose()
     for name, value in courses.items():
         trace = st.Trace(
             {

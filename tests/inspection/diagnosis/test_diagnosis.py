@@ -93,7 +93,7 @@ def test_a_run_failed_unless_it_succeeded_or_the_user_ended_it(monkeypatch, outc
 
 
 def test_consequences_are_left_out_and_the_surest_comes_first(monkeypatch):
-    sure = Finding("warning", "kink", "A kink.", confidence=0.7)
+    sure = Finding("warning", "class imbalance", "One class is rare.", confidence=0.7)
     monkeypatch.setattr(rooms, "FINDERS", (lambda _: [SHORT, sure], lambda _: [LONG]))
     monkeypatch.setitem(rooms.EXPLAINS, "step above the stability limit", ("ill-conditioned",))
     run = SimpleNamespace(

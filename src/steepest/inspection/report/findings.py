@@ -55,6 +55,7 @@ _NOT_FINITE = ("Values are infinite or not numbers", EVENTS["non-finite"][1])
 # tables. All are compared without regard to capitals.
 SAID: dict[str, tuple[str, ...]] = {
     "step above the stability limit": (*_NOT_FINITE, EVENTS["exploding weights"][1]),
+    "not finite": _NOT_FINITE,
     "unbounded below": _NOT_FINITE,
     "wrong gradient": _NOT_FINITE,
     "no finite optimum": (EVENTS["saturated"][1],),
