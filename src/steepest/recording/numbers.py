@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,55 @@ class Remote:
 
     def __init__(self, array: Array) -> None:
         self.array = array
+
+
+def all_taken(leaves: Sequence[tuple[str, Array]], norms: bool) -> list[np.ndarray | Remote]:
+    """Return arrays as copies, or the norms of arrays that are too large for that, computed where they lie.
+
+    Parameters
+    ----------
+    leaves : sequence of (str, array)
+        The arrays, with names for errors.
+    norms : bool
+        Whether to return their norms.
+
+    Returns
+    -------
+    list of array or Remote
+        The copies or norms.
+    """
+    of_jax = [k for k, (_, leaf) in enumerate(leaves) if _is_of_jax(leaf)]
+    found: dict[int, np.ndarray | Remote] = {}
+    if of_jax:
+        for k in of_jax:
+            _check_jax(*leaves[k][::-1])
+        copies = _program(norms)([leaves[k][1] for k in of_jax])
+        found = {k: Remote(copy) for k, copy in zip(of_jax, copies, strict=True)}
+    read = _norm_of if norms else taken
+    return [found[k] if k in found else read(leaf, name) for k, (name, leaf) in enumerate(leaves)]
+
+
+def _norm_of(leaf: Array, name: str) -> np.ndarray | Remote:
+    if hasattr(leaf, "detach") and str(getattr(leaf, "device", "cpu")) != "cpu":
+        return Remote(leaf.detach().float().norm())
+    if _is_of_cupy(leaf):
+        return Remote((leaf.ravel() ** 2).sum() ** 0.5)
+    found = taken(leaf, name)
+    assert isinstance(found, np.ndarray)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.norm(found.ravel()))
+
+
+@lru_cache
+def _program(norms: bool) -> Callable[[list[Array]], list[Array]]:
+    """Return a compiled function that copies arrays of JAX, or takes their norms."""
+    import jax
+    import jax.numpy as jnp
+
+    def norm(leaf: Array) -> Array:
+        return jnp.linalg.norm(leaf.ravel().astype(jnp.promote_types(leaf.dtype, jnp.float32)))
+
+    return jax.jit(lambda leaves: [norm(leaf) if norms else jnp.copy(leaf) for leaf in leaves])
 
 
 def taken(value: Array, name: str) -> np.ndarray | Remote:
@@ -64,8 +114,8 @@ def taken(value: Array, name: str) -> np.ndarray | Remote:
     """
     if type(value) is np.ndarray:
         return _real(value, value, name)
-    if "jax" in sys.modules and isinstance(value, sys.modules["jax"].Array):
-        return _of_jax(value, name)
+    if _is_of_jax(value):
+        return all_taken([(name, value)], norms=False)[0]
     if hasattr(value, "detach"):
         # PyTorch; a tensor on the processor shares its memory with the array, so that it is copied at once.
         detached = value.detach()
@@ -75,8 +125,7 @@ def taken(value: Array, name: str) -> np.ndarray | Remote:
         ):
             return Remote(detached.clone())
         return _real(_of_tensor(detached), value, name)
-    if hasattr(value, "get") and hasattr(value, "dtype") and hasattr(value, "copy"):
-        # CuPy.
+    if _is_of_cupy(value):
         return Remote(value.copy())
     return _real(_host(value, name), value, name)
 
@@ -110,8 +159,19 @@ def _arrived(array: Array) -> np.ndarray:
     return _of_tensor(array) if hasattr(array, "detach") else array.get()
 
 
-def _of_jax(value: Array, name: str) -> Remote:
-    jax = sys.modules["jax"]
+def _is_of_jax(value: object) -> bool:
+    return "jax" in sys.modules and isinstance(value, sys.modules["jax"].Array)
+
+
+def _is_of_cupy(value: object) -> bool:
+    return hasattr(value, "get") and hasattr(value, "dtype") and hasattr(value, "copy")
+
+
+def _check_jax(value: Array, name: str) -> None:
+    """Raise TypeError or ValueError if an array of JAX has no real numbers."""
+    import jax
+    import jax.numpy as jnp
+
     if isinstance(value, jax.core.Tracer):
         raise TypeError(
             f"{name} is a traced value inside a compiled function, which has no numbers yet: call step outside of "
@@ -122,11 +182,8 @@ def _of_jax(value: Array, name: str) -> Remote:
             f"{name} was deleted, because it was donated to a compiled function: call step before that function, or "
             "with what it returns"
         )
-    if jax.numpy.issubdtype(value.dtype, jax.numpy.complexfloating) or jax.dtypes.issubdtype(
-        value.dtype, jax.dtypes.extended
-    ):
+    if not (jnp.issubdtype(value.dtype, jnp.floating) or value.dtype.kind in "iub"):
         raise TypeError(f"{name} holds {value.dtype}: it must hold real numbers")
-    return Remote(jax.numpy.array(value, copy=True))
 
 
 def _of_tensor(tensor: Array) -> np.ndarray:

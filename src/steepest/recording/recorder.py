@@ -121,13 +121,13 @@ class Recorder(WithCallbacks):
         point = None if x is None else Reading(x, "x")
         slope = None if gradient is None else Reading(gradient, "gradient")
         with self._lock:
-            self._x = _checked(point, self._x, "x")
-            self._gradient = _checked(slope, self._gradient, "gradient")
-            if self._x is not None and self._gradient is not None and self._x.size != self._gradient.size:
-                sizes = f"{self._gradient.size:,} numbers, and x has {self._x.size:,}"
-                if slope is not None:
-                    self._gradient = None
-                raise ValueError(f"gradient has {sizes}: give the gradient by x")
+            own = _checked(point, self._x, "x")
+            if slope is not None and own is not None:
+                slope.align(own, fill=True)
+            by_x = _checked(slope, self._gradient, "gradient")
+            if own is not None and by_x is not None and own.size != by_x.size:
+                raise ValueError(f"gradient has {by_x.size:,} numbers, and x has {own.size:,}: give the gradient by x")
+            self._x, self._gradient = own, by_x
             for each in (point, slope):
                 self._numbers += each.size if each is not None and not each.is_large else 0
         return now, value, learning_rate, validation, point, slope, iteration
@@ -249,6 +249,7 @@ def _checked(reading: Reading | None, before: Reading | None, name: str) -> Read
     """Return the first reading, of which only the leaves' names and shapes are used; raise if another differs."""
     if reading is None or before is None:
         return reading or before
+    reading.align(before, fill=name == "gradient")
     if not reading.is_like(before):
         raise ValueError(f"{name} has changed its form: {_form(reading)} where it was {_form(before)}")
     return before

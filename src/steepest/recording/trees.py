@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.derivatives.structure import Structure
-from steepest.recording.numbers import PLAIN, Remote, fetched, taken
+from steepest.recording.numbers import PLAIN, all_taken
 from steepest.types import Array, PyTree
 
 # Beyond so many coordinates only the norms of the leaves are recorded: the projections of a sketch would take 13 MB at
@@ -32,7 +31,7 @@ class Reading:
     Attributes
     ----------
     names : list of str
-        The names of the leaves.
+        The names of the leaves; "x" if there are no names. Those of a gradient are the names of the point.
     shapes : list of tuple
         Their shapes.
     arrays : list of array or Remote
@@ -43,10 +42,10 @@ class Reading:
 
     def __init__(self, tree: PyTree, name: str) -> None:
         if type(tree) is np.ndarray or type(tree) in PLAIN:
-            found = [(name, tree)]
+            found = [("x", tree)]
         else:
             tree = listed(tree)
-            found = list(leaves_of(tree, name, ""))
+            found = list(leaves_of(tree, "x", ""))
         self.tree = skeleton(tree, iter(range(len(found)))) if type(tree) is not np.ndarray else 0
         self.names = [each for each, _ in found]
         self.shapes = [tuple(map(int, np.shape(leaf))) for _, leaf in found]
@@ -54,11 +53,31 @@ class Reading:
         self.is_large = self.size > MOST_RECORDED
         if not self.size:
             raise ValueError(f"{name} is empty: it must hold at least one number, or be left out")
-        self.arrays = [norm_of(leaf, each) if self.is_large else taken(leaf, each) for each, leaf in found]
+        named = [(name if each == "x" else f"{name}: {each}", leaf) for each, leaf in found]
+        self.arrays = all_taken(named, norms=self.is_large)
 
     def is_like(self, other: Reading) -> bool:
         """Tell whether another reading has the same leaves."""
         return self.shapes == other.shapes and self.names == other.names
+
+    def align(self, other: Reading, fill: bool) -> None:
+        """Put the leaves in the order of another reading, if it has the same; JAX sorts the keys of dicts.
+
+        With `fill`, leaves that only the other has are zero here: a parameter that took no part in a loss has no
+        gradient in PyTorch.
+        """
+        own, others = set(self.names), set(other.names)
+        if self.names == other.names or not (own <= others if fill else own == others):
+            return
+        given = dict(zip(self.names, zip(self.shapes, self.arrays, strict=True), strict=True))
+        zeros = {
+            name: (shape, np.asarray(0.0) if self.is_large else np.zeros(shape))
+            for name, shape in zip(other.names, other.shapes, strict=True)
+        }
+        found = [given.get(name, zeros[name]) for name in other.names]
+        self.names, self.tree = other.names, other.tree
+        self.shapes, self.arrays = [shape for shape, _ in found], [array for _, array in found]
+        self.size = sum(map(math.prod, self.shapes))
 
 
 def listed(tree: PyTree) -> PyTree:
@@ -124,24 +143,6 @@ def filled(tree: PyTree, leaves: list[np.ndarray]) -> PyTree:
     if isinstance(tree, list | tuple):
         return type(tree)(filled(value, leaves) for value in tree)
     return leaves[tree] if leaves[tree].ndim else leaves[tree][()]
-
-
-def norm_of(leaf: Array, name: str) -> np.ndarray | Remote:
-    """Return the norm of a large leaf, computed where it lies, so that no copy of it is kept."""
-    if hasattr(leaf, "detach"):
-        leaf = leaf.detach()
-        if str(getattr(leaf, "device", "cpu")) != "cpu":
-            return Remote(leaf.float().norm())
-    elif "jax" in sys.modules and isinstance(leaf, sys.modules["jax"].Array):
-        jnp = sys.modules["jax"].numpy
-        if isinstance(leaf, sys.modules["jax"].core.Tracer) or leaf.is_deleted():
-            return taken(leaf, name)
-        return Remote(jnp.linalg.norm(jnp.ravel(leaf).astype(jnp.promote_types(leaf.dtype, jnp.float32))))
-    elif hasattr(leaf, "get") and hasattr(leaf, "ravel"):
-        flat = leaf.ravel()
-        return Remote((flat * flat).sum() ** 0.5)
-    found = taken(leaf, name)
-    return np.asarray(np.linalg.norm(fetched([found])[0]))
 
 
 def structure_of(reading: Reading) -> Structure:
