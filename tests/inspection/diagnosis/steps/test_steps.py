@@ -25,12 +25,16 @@ def first(run, probe=True):
     return found[0] if found else None
 
 
+def pasted(call):
+    return eval(call, {"st": st, "bowl": bowl, "f": bowl, "start": START})  # noqa: S307 - a paste of the cure
+
+
 @pytest.mark.parametrize("probe", [True, False])
 def test_a_step_above_two_over_lambda_is_named_with_the_limit_and_its_cure_works(probe):
     found = first(descended(0.11, 60), probe)
-    assert found.name == "step above the stability limit" and "above 0.1 " in found.text
-    run = eval(found.call, {"st": st, "f": bowl, "start": START, **globals()})  # the pasted cure
-    assert run.fun < 1e-3 * bowl(START)
+    assert found.name == "step above the stability limit"
+    assert "above 0.1 " in found.text
+    assert pasted(found.call).fun < 1e-3 * bowl(START)
 
 
 def test_a_step_just_below_the_limit_is_healthy_once_it_has_arrived():
@@ -48,7 +52,7 @@ def test_the_factor_wasted_by_small_steps_is_that_of_the_best_fixed_step():
     assert found.name == "step far too small"
     times = float(found.text.split("about ")[1].split(" times")[0].replace(",", ""))
     assert 0.8 * 2 / 22 / 1e-4 < times <= 1.01 * 2 / 22 / 1e-4
-    assert eval(found.call, {"st": st, "f": bowl, "start": START}).fun < 0.02 * bowl(START)  # the pasted cure
+    assert pasted(found.call).fun < 0.02 * bowl(START)
 
 
 def test_the_number_of_iterations_that_are_missing_is_that_of_the_closed_form():
@@ -65,7 +69,9 @@ def test_scales_that_differ_are_named_by_their_coordinates(probe):
     run = st.gradient_descent(lambda x, y: x**2 + 1e4 * y**2, (3, 2), learning_rate=5e-5, iterations=100)
     found = first(run, probe)
     assert found.name == "ill-conditioned"
-    assert "along y" in found.text and "along x" in found.text and "10,000 times" in found.text
+    assert "along y" in found.text
+    assert "along x" in found.text
+    assert "10,000 times" in found.text
 
 
 @pytest.mark.parametrize("probe", [True, False])

@@ -84,7 +84,9 @@ def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
         if way.is_probed and way.bounces and pace.peak * top < 2 and (between := _between(case)) is not None:
             top = max(top, between)
         limit = float(largest_stable(pace.rule if pace.rule in CEILINGS else "Plain", pace.decay, max(top, 0.0)))
-        if pace.peak >= EDGE * limit:
+        # A descent that grows soon meets curvature that it would not have met with shorter steps.
+        is_met = way.is_probed or not (way.grew and case.secants.size and top > 3 * case.secants.min())
+        if pace.peak >= EDGE * limit and is_met:
             if way.is_probed:
                 return top, 0.96, "The largest curvature that was measured"
             return top, 0.85, "Judged from the trace alone: the largest curvature seen there"
@@ -95,7 +97,6 @@ def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
     rule = pace.rule if pace.rule in CEILINGS else "Plain"
     unstable = case.secants[pace.peak > EDGE * largest_stable(rule, pace.decay, case.secants)]
     if unstable.size and not _is_kink(case):
-        # A descent that grows soon meets curvature that it would not have met with shorter steps.
         top = float(unstable.min() if way.grew else unstable.max())
         return top, 0.85 if way.grew else 0.6, "Judged from the trace alone: the curvature seen there"
     if way.grew and pace.rule in ("Plain", "") and np.isfinite(ratio := _growth(case)) and ratio > 1:
@@ -111,9 +112,9 @@ def _growth(case: Case) -> float:
     if len(ratios) < 3 or case.trace.stride > 1:
         return np.nan
     with np.errstate(all="ignore"):
-        return float(np.median((ratios[1:] / ratios[:-1])[-9:])) ** (
-            1 / max(case.pace.count / (len(case.trace) - 1), 1)
-        )
+        middle = float(np.median((ratios[1:] / ratios[:-1])[-9:]))
+        # Between two rows of a fit to batches lie several steps.
+        return float(middle ** (1 / max(case.pace.count / (len(case.trace) - 1), 1.0)))
 
 
 def _between(case: Case) -> float | None:
