@@ -1,4 +1,4 @@
-"""Healthy runs: whatever is found in them is a false alarm. Some are slow, noisy or unfinished, and healthy all the same."""
+"""Healthy runs: any finding is a false alarm. Some are slow, noisy or unfinished, and healthy all the same."""
 
 from __future__ import annotations
 

@@ -22,13 +22,18 @@ def recorded(trial: Trial) -> Any:
     run = trial.make()
     run = getattr(run, "fit", run)
     trace = run.trace
-    if trace.x.shape[1] > 1_000 or len(trace) > MOST_STEPS or not hasattr(run, "gradient_at"):
+    if (
+        trace.x.shape[1] > 1_000
+        or len(trace) > MOST_STEPS
+        or not hasattr(run, "gradient_at")
+        or hasattr(run, "best_epochs")
+    ):
         return None
     for row in range(len(trace)):
         given = {}
         if run.objective is not None and trace.x.shape[1]:
             given = {"gradient": np.asarray(run.gradient_at(trace.x[row])), "x": trace.x[row]}
-        size = trace.step_size[row + 1] if row + 1 < len(trace) else trace.step_size[row]
+        size = trace.step_size[max(row, 1)] if len(trace) > 1 else np.nan
         if "validation" in trace.columns:
             given["validation"] = float(trace.validation[row])
         recorder.step(float(trace.value[row]), learning_rate=float(size), **given)

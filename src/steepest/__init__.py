@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
+    from steepest.fitting.rates.lr_range import lr_range
     from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
     from steepest.fitting.strength.record import StrengthPath
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
     from steepest.fitting.uncertainty.summary import Summary
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
+    from steepest.minimizing.learning_rates import LearningRates
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
+    from steepest.recording.read_log import read_log
+    from steepest.recording.recorder import Recorder
+    from steepest.recording.run import RecordedRun
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -51,10 +56,13 @@ _HOMES = {
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
+    "LearningRates": "steepest.minimizing.learning_rates",
     "Outcome": "steepest.trace",
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
+    "RecordedRun": "steepest.recording.run",
+    "Recorder": "steepest.recording.recorder",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
     "StrengthPath": "steepest.fitting.strength.record",
@@ -79,6 +87,7 @@ _HOMES = {
     "linear_gradient": "steepest.fitting.fit",
     "load": "steepest.loading",
     "losses": "steepest.models",
+    "lr_range": "steepest.fitting.rates.lr_range",
     "maximize": "steepest.minimizing.minimize",
     "minibatches": "steepest.data.batches",
     "minimize": "steepest.minimizing.minimize",
@@ -87,6 +96,7 @@ _HOMES = {
     "penalties": "steepest.models",
     "penalty_path": "steepest.fitting.penalty_path",
     "race": "steepest.minimizing.race",
+    "read_log": "steepest.recording.read_log",
     "sets": "steepest",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
@@ -100,10 +110,13 @@ __all__ = [
     "FiniteDifference",
     "Fit",
     "GradientCheck",
+    "LearningRates",
     "Outcome",
     "PenaltyPath",
     "PredictedInterval",
     "Race",
+    "RecordedRun",
+    "Recorder",
     "Run",
     "Sensitivity",
     "StrengthPath",
@@ -128,6 +141,7 @@ __all__ = [
     "linear_gradient",
     "load",
     "losses",
+    "lr_range",
     "maximize",
     "minibatches",
     "minimize",
@@ -136,6 +150,7 @@ __all__ = [
     "penalties",
     "penalty_path",
     "race",
+    "read_log",
     "sets",
     "steps",
     "value_and_gradient",

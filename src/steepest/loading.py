@@ -12,12 +12,14 @@ from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
 from steepest.fitting.tree.resume import tree_from_record
 from steepest.places import path_of
+from steepest.recording.run import RecordedRun
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
 from steepest.types import Json
 
 READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | TableFit]] = {
     "run": Run._revive,
+    "recording": RecordedRun._revive,
     "fit": fit_from_record,
     "network": network_from_record,
     "tree": tree_from_record,

@@ -12,7 +12,7 @@ from steepest.descent.loop.state import COLUMNS
 from steepest.descent.meter import Meter
 from steepest.descent.progress import Progress
 from steepest.descent.view import View
-from steepest.trace import Event, Recorder, Trace
+from steepest.trace import Collector, Event, Trace
 from steepest.types import Callback
 
 
@@ -40,7 +40,7 @@ class Log:
         self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
         validation = ("validation",) if early_stopping else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *validation, *solver.columns))
+        self.recorder = Collector(view.names, (*COLUMNS, "seconds", *epoch, *validation, *solver.columns))
 
     def resume(self, trace: Trace, events: int, best: BestEpoch) -> None:
         """Continue after the rows of a trace and its first `events` events."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from steepest.call import Call, Code
+from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.curvature import Curvature, measured, seen
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.diagnosis.pace import Pace
 from steepest.inspection.diagnosis.tail import Tail, tail_of
 from steepest.inspection.protocol import BasisLike, FitLike, ResultLike, TableFitLike
 from steepest.trace import Outcome, Trace
+
+Made = TypeVar("Made")
 
 # The most pairs of rows whose secants are computed.
 MOST_PAIRS = 1_000
@@ -46,6 +50,7 @@ class Case:
         self.run = run
         self.sign = -1.0 if run.maximized else 1.0
         self.function = FunctionAtHand(run, probe)
+        self._made: dict[str, Any] = {}
 
     @property
     def trace(self) -> Trace:
@@ -94,6 +99,25 @@ class Case:
             return np.asarray(self.trace.columns[name], dtype=float)
         return np.full(len(self.trace), np.nan)
 
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """Return what several finders of a room share, made when it is first asked for.
+
+        Parameters
+        ----------
+        name : str
+            A name for it.
+        make : callable
+            Makes it.
+
+        Returns
+        -------
+        object
+            What was made.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
     @cached_property
     def value(self) -> np.ndarray:
         """The value of each row; lower is better."""
@@ -124,7 +148,8 @@ class Case:
         """The points, one for each row; None if they are not recorded, or only as a sketch."""
         x = np.asarray(self.trace.x, dtype=float)
         size = sum(np.size(leaf) for leaf in _leaves(self.run.x))
-        return x if x.shape[1] and x.shape[1] == size else None
+        is_sketch = any(str(name).startswith("projection ") for name in self.trace.names[-1:])
+        return x if x.shape[1] and x.shape[1] == size and not is_sketch else None
 
     @cached_property
     def fit(self) -> FitLike | None:
@@ -136,6 +161,11 @@ class Case:
     def basis(self) -> BasisLike | None:
         """The loss, the penalty and the rows of the fit; None if they are not at hand."""
         return getattr(self.fit, "basis", None)
+
+    @cached_property
+    def rows(self) -> RowsAtHand | None:
+        """The rows that the fit learned from; None if they are not at hand."""
+        return RowsAtHand.of(self.fit)
 
     @cached_property
     def pace(self) -> Pace:
@@ -159,6 +189,11 @@ class Case:
     def is_batched(self) -> bool:
         """Whether the steps were taken on batches of rows."""
         return self.asked("batch_size") is not None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether values at one point are known to differ from call to call."""
+        return float(getattr(self.run, "noise", 0.0) or 0.0) > 0
 
     @cached_property
     def place(self) -> np.ndarray | None:

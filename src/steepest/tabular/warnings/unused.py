@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.finding import Finding
+from steepest.printable import listed
 from steepest.tabular.encoders import Number
 from steepest.tabular.reading.written.ids import names_ids
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # Numbers of which so many differ are identifiers under a name such as customer_id. Under a name such as order_number
 # nearly all must differ. Chosen, not measured: a code of up to 20 groups may be in an order.
@@ -49,7 +50,8 @@ def left_out_columns(fitted: FittedTable) -> Iterator[Finding]:
     if constant := [column for column, reason in left_out if reason == "constant"]:
         have, they = ("has", "it was") if len(constant) == 1 else ("have", "they were")
         text = f"{listed(constant)} {have} one value in all training rows, so {they} left out."
-        yield Finding("warning", CONSTANT_TITLE, text, f"To say so: {option('drop', constant)}.")
+        cure = f"To say so: {option('drop', constant)}."
+        yield Finding("warning", CONSTANT_TITLE, text, cure, changes={"drop": constant})
 
 
 def ids_as_numbers(fitted: FittedTable) -> Iterator[Finding]:
@@ -77,4 +79,5 @@ def ids_as_numbers(fitted: FittedTable) -> Iterator[Finding]:
             text = f"{part.column} has {distinct:,} different whole numbers in {len(fitted.y):,} training rows and the "
             text += "name of an identifier, but is used as a measurement."
             cure = f"If it only tells rows or groups apart: {option('drop', [part.column])}."
-            yield Finding("warning", "identifier used as a number", text, cure)
+            changes = {"drop": [part.column]}
+            yield Finding("warning", "identifier used as a number", text, cure, changes=changes)

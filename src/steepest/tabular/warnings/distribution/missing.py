@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from steepest.finding import Finding
+from steepest.printable import listed
 from steepest.tabular.encoders import Flag, Moment, Number
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # Mostly: in more than this part of the rows.
 MOSTLY = 0.5
@@ -45,6 +46,7 @@ def mostly_missing(fitted: FittedTable) -> Iterator[Finding]:
         f"Of {rows:,} rows values are missing of {listed(shares)}, where the mean of the others is filled in. "
         "So what is learned of it comes from the few others.",
         f"To leave out what is hardly known: {option('drop', list(found))}.",
+        changes={"drop": list(found)},
     )
 
 
