@@ -19,6 +19,9 @@ EDGE = 0.9
 MATTERS = 1e-6
 # By how much a rate of Adam is too long is not known: ten times less is the usual next one.
 FEWER = 10.0
+# Adam at rest makes steps below this share of its rate. One that swings remembers the large slopes of its first steps,
+# which shorten its steps by the root of the share of the memory that is left, about 1/30 for one gradient in 1,000.
+STILL = 0.003
 # The fewest rows that tell a rule that swings from one that is on its way.
 FEWEST = 8
 
@@ -183,7 +186,7 @@ def _scaled(case: Case, way: Way) -> Iterator[Finding]:
         flips = np.mean(np.diff(quarter) > 0)
         long = np.nan
     # A rule at rest makes steps far below its rate; one that swings makes about as many back as it makes ahead.
-    restless = flips > 0.02 and not long < 0.02 * pace.last
+    restless = flips > 0.02 and not long < STILL * pace.last
     bounces = restless and above > NEAR * whole and not case.tail.falls
     if not (way.grew or bounces):
         return
