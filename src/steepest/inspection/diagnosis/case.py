@@ -350,7 +350,8 @@ class Case:
     def gap_left(self) -> float:
         """How far the best value may lie above the minimum: by the curvature at hand, else by the rate of the tail."""
         if self.curvature is not None and self.curvature.is_bowl.any():
-            return self.curvature.gap
+            # Along a bent valley the values may fall farther than the quadratic model.
+            return max(self.curvature.gap, self.tail.gap if np.isfinite(self.tail.gap) else 0.0)
         return self.tail.gap
 
     @cached_property

@@ -40,6 +40,9 @@ def arrival(case: Case, way: Way, step: float | None = None) -> float:
         while count < MOST and found.after(size, count) > target:
             count *= 1.1
         return count if count < MOST else np.inf
+    if pace.is_scaled and found is not None:
+        # Steps about as long as the rate, which shorten towards the end.
+        return 3 * float(np.abs(found.newton).max()) / size
     rate = case.tail.rate * (1.0 if step is None else step / pace.peak)
     if np.isfinite(rate) and rate > 0:
         # The values slow down as their fast parts fade, so half as many again.

@@ -19,6 +19,9 @@ EDGE = 0.9
 MATTERS = 1e-6
 # By how much a rate of Adam is too long is not known: ten times less is the usual next one.
 FEWER = 10.0
+# Adam at rest makes steps below this share of its rate. One that swings remembers the large slopes of its first steps,
+# which shorten its steps by the root of the share of the memory that is left, about 1/30 for one gradient in 1,000.
+STILL = 0.003
 # The fewest rows that tell a rule that swings from one that is on its way.
 FEWEST = 8
 
@@ -45,7 +48,7 @@ def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
         yield from _scaled(case, way)
         return
     edge = _is_at_edge(case, way)
-    if not (way.grew or edge or (way.bounces and _matters(case))):
+    if not (way.grew or edge or (way.bounces and not case.tail.falls and _matters(case))):
         return
     rule = pace.rule if pace.rule in CEILINGS else "Plain"
     top, confidence, source = _steepest(case, way)
@@ -81,16 +84,24 @@ def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
     pace = case.pace
     if case.curvature is not None:
         top = case.curvature.top
-        if way.bounces and pace.peak * top < 2 and (between := _between(case)) is not None:
+        if way.is_probed and way.bounces and pace.peak * top < 2 and (between := _between(case)) is not None:
             top = max(top, between)
         limit = float(largest_stable(pace.rule if pace.rule in CEILINGS else "Plain", pace.decay, max(top, 0.0)))
-        if pace.peak >= EDGE * limit:
-            return top, 0.96, "The largest curvature that was measured"
+        # A descent that grows soon meets curvature that it would not have met with shorter steps.
+        is_met = way.is_probed or not (way.grew and case.secants.size and top > 3 * case.secants.min())
+        if pace.peak >= EDGE * limit and is_met:
+            if way.is_probed:
+                return top, 0.96, "The largest curvature that was measured"
+            return top, 0.85, "Judged from the trace alone: the largest curvature seen there"
+        if way.is_probed and not way.grew:
+            # The curvature is low on both sides and between them: this is a kink.
+            return np.nan, 0.0, ""
     # The rows between which a descent grew show the curvature that made it grow.
-    seen = case.top_seen
-    limit = float(largest_stable(pace.rule if pace.rule in CEILINGS else "Plain", pace.decay, seen))
-    if np.isfinite(seen) and pace.peak > EDGE * limit and not _is_kink(case):
-        return seen, 0.85 if way.grew else 0.75, "Judged from the trace alone: the largest curvature seen there"
+    rule = pace.rule if pace.rule in CEILINGS else "Plain"
+    unstable = case.secants[pace.peak > EDGE * largest_stable(rule, pace.decay, case.secants)]
+    if unstable.size and not _is_kink(case):
+        top = float(unstable.min() if way.grew else unstable.max())
+        return top, 0.85 if way.grew else 0.6, "Judged from the trace alone: the curvature seen there"
     if way.grew and pace.rule in ("Plain", "") and np.isfinite(ratio := _growth(case)) and ratio > 1:
         return (1 + ratio) / pace.peak, 0.7, "Judged from how the trace grows: the curvature there"
     return np.nan, 0.0, ""
@@ -104,7 +115,9 @@ def _growth(case: Case) -> float:
     if len(ratios) < 3 or case.trace.stride > 1:
         return np.nan
     with np.errstate(all="ignore"):
-        return float(np.median((ratios[1:] / ratios[:-1])[-9:]))
+        middle = float(np.median((ratios[1:] / ratios[:-1])[-9:]))
+        # Between two rows of a fit to batches lie several steps.
+        return float(middle ** (1 / max(case.pace.count / (len(case.trace) - 1), 1.0)))
 
 
 def _between(case: Case) -> float | None:
@@ -173,7 +186,7 @@ def _scaled(case: Case, way: Way) -> Iterator[Finding]:
         flips = np.mean(np.diff(quarter) > 0)
         long = np.nan
     # A rule at rest makes steps far below its rate; one that swings makes about as many back as it makes ahead.
-    restless = flips > 0.02 and not long < 0.02 * pace.last
+    restless = flips > 0.02 and not long < STILL * pace.last
     bounces = restless and above > NEAR * whole and not case.tail.falls
     if not (way.grew or bounces):
         return

@@ -43,7 +43,7 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
     if np.isfinite(wasted):
         # Surer the larger the factor: at 10 a person may have chosen it, at 100 nobody would.
         sure = 0.65 + 0.3 * np.clip(np.log10(wasted / FAR), 0, 1) if wasted >= FAR else np.nan
-    elif case.tail.gap == np.inf and pace.count >= ARRIVES:
+    elif case.tail.gap == np.inf and pace.count >= ARRIVES and _is_even(case):
         # The values did not slow down in so many steps: none of the curvatures was felt.
         wasted, sure = pace.count / FAR, 0.7
     if not np.isfinite(sure):
@@ -65,3 +65,9 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
     if case.call is not None and not arrival(case, way, step) <= pace.count:
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
     yield Finding("warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", float(sure) * way.trust)
+
+
+def _is_even(case: Case) -> bool:
+    """Return whether the values fell evenly from the first row on: a steep direction would have fallen at once."""
+    value = case.value[case.sane]
+    return bool(value[0] - value[len(value) // 10] < 0.2 * (value[0] - value[-1]))

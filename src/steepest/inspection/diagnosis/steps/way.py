@@ -119,7 +119,7 @@ def _is_open(case: Case) -> bool:
     share = case.share_left
     if case.outcome not in LIMITS:
         return bool(share > NEAR)
-    if case.curvature is None and not case.pace.is_given and not np.isfinite(share):
+    if case.curvature is None and not case.pace.is_given:
         return True  # the run says itself that it was stopped, and only its trace is known
     asked = case.asked("tolerance")
     least = float(asked) if isinstance(asked, (int, float)) and asked > 0 else 1e-6 if not case.pace.is_given else 1e-3
