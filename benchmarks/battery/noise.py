@@ -13,6 +13,7 @@ import steepest as st
 
 NOISE, ROUNDING = "noise of the function", "rounding of float32"
 BATCHES, ORDER, SLOW = "noise of mini-batches", "unshuffled rows", "slow function"
+COMPILING = "recompilation"
 
 
 def _bowl(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -382,6 +383,24 @@ def by_hand(rng: np.random.Generator, severity: float) -> Trial:
     return Trial(SLOW, lambda: st.minimize(f, start), {"f": f, "start": start})
 
 
+def compiled_late(rng: np.random.Generator, severity: float) -> Trial:
+    """A long function that is new, under a limit of time that its compilation uses up."""
+    # Each length is a program of its own, which no earlier trial has compiled.
+    size, shift = int(rng.integers(3, 6)), rng.normal(size=int(rng.integers(6, 60)))
+
+    def f(x: np.ndarray) -> float:
+        total = np.sum(x**2)
+        for each in shift:
+            total = total + np.log(np.cosh(x - each)).sum() / len(shift)
+        return total
+
+    def solved(run: Any) -> bool:
+        return bool(run.outcome != "time limit")
+
+    start, limit = np.full(size, 4.0), 0.3 - 0.2 * severity
+    return Trial(COMPILING, lambda: st.minimize(f, start, seconds=limit), {"f": f, "start": start}, solved)
+
+
 def honest_batches(rng: np.random.Generator, severity: float) -> Trial:
     """Mini-batches with a sensible short step, whose noise is far below the descent."""
     X, y = _line(rng, 400, 3, 0.3 + 0.3 * severity)
@@ -453,6 +472,7 @@ SABOTAGES: dict[str, tuple[Sabotage, ...]] = {
     BATCHES: (hovering_line, hovering_classes, hovering_adam),
     ORDER: (sorted_by_target, sorted_by_class),
     SLOW: (sleeping, by_hand),
+    COMPILING: (compiled_late,),
     f"{HEALTHY}: noise": (
         honest_batches,
         falling_batches,

@@ -9,6 +9,7 @@ import steepest as st
 from steepest.call import Call
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.batch_noise import batch_noise
+from steepest.inspection.diagnosis.noise.compiling import compiling
 from steepest.inspection.diagnosis.noise.order import order
 from steepest.inspection.diagnosis.noise.random_values import random_values
 from steepest.inspection.diagnosis.noise.roughness import roughness
@@ -232,6 +233,38 @@ def test_a_function_is_slow_by_the_time_of_its_calls(monkeypatch, pause, kind, f
     columns = {"seconds": 0.5 + pause * 50 * np.arange(3), "evaluations": 50 * np.arange(1, 4)}
     case = case_of(f, (START, (START + CENTRE) / 2, CENTRE), columns=columns, kind=kind, nfev=150)
     assert (len(list(slow(case))) == 1) is found
+
+
+def timed(spent, **columns):
+    """Return the case of a recorded loop whose steps take so many seconds."""
+    case = recorded(np.ones(len(spent)))
+    case.trace.columns.update({"seconds": np.cumsum(spent), **columns})
+    return case
+
+
+def test_steps_that_compile_again_are_told_from_a_first_one_and_from_checks():
+    quick, rng = np.full(200, 1e-3), np.random.default_rng(0)
+    again = quick.copy()
+    again[rng.choice(200, 8, replace=False)] = 0.3
+    assert [each.name for each in compiling(timed(again))] == ["recompilation"]
+    first, checks = quick.copy(), quick.copy()
+    first[1], checks[::20] = 3.0, 0.3
+    assert list(compiling(timed(first))) == []
+    assert list(compiling(timed(checks))) == []
+    validation = np.where(again > 0.1, 1.0, np.nan)
+    assert list(compiling(timed(again, validation=validation))) == []
+
+
+@pytest.mark.parametrize(("steps", "found"), [(2, True), (100, False)])
+def test_a_limit_of_time_that_compiling_used_up_is_raised(steps, found):
+    # Compiling takes 0.9 s, and each step 20 ms.
+    columns = {"seconds": 0.9 + 0.02 * np.arange(steps + 1)}
+    call = Call("minimize", {"seconds": 1})
+    points = np.linspace(START, CENTRE, steps + 1)
+    case = case_of(bowl, points, Outcome.TIME_LIMIT, columns, kind="traced", nit=steps, call=call)
+    assert [each.name for each in compiling(case)] == ["recompilation"] * found
+    case.run.outcome = Outcome.CONVERGED
+    assert list(compiling(case)) == []
 
 
 def test_a_trend_is_told_from_noise():
