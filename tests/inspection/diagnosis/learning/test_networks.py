@@ -91,6 +91,8 @@ def test_a_sigmoid_that_is_written_out_is_known():
     (layer,) = run.objective.hidden(run.trace.x[0])
     assert layer.kind == "sigmoid"
     np.testing.assert_allclose(layer.outputs, 1 / (1 + np.exp(-X)), rtol=1e-12)
+    # The slope is 1/4 at most.
+    np.testing.assert_allclose(layer.slopes, 4 * np.exp(-X) / (1 + np.exp(-X)) ** 2, rtol=1e-10)
 
 
 def test_functions_without_layers_have_none():

@@ -55,7 +55,7 @@ def exploding_weights(case: Case) -> Iterator[Finding]:
         cure = "Start with smaller random weights, of variance 1 / inputs (2 / inputs for ReLU)."
         evidence = "Measured by the outputs of the hidden layers at the start."
         yield Finding(
-            "warning", NAME, text, cure, evidence, with_new_start(case, network, 2.0), picture_of(case), 0.95
+            "warning", NAME, text, cure, evidence, with_new_start(case, network, 2.0), picture_of(case), 0.97
         )  # fmt: skip
     elif _is_worse(case) and (grown := _grown(network)) is not None:
         name, factor, when = grown

@@ -165,7 +165,7 @@ def _of_fit(case: Case, seen: np.ndarray) -> Iterator[Finding]:
         t, v = float(training[-1]), float(held[-1])
     # The mean of few squares is uncertain: that of n squares of normal numbers by √(2 / n) of itself.
     lower = v * (1 - np.sqrt(2 / _held_rows(case)))
-    if not (whole > 0 and v > POOR * whole and (lower > GAP * max(t, 0.0) or v > max(GAP * t, whole))):
+    if not (whole > 0 and v > POOR * whole and lower > GAP * max(t, 0.0)):
         return
     when = f"epoch {int(case.iteration[seen[best]]):,}" if best else "the start"
     text = f"The model learnt its training rows by heart: its loss is {t:.3g} on them, and {v:.3g} on other rows."

@@ -25,9 +25,9 @@ CURE = "Start with smaller random weights, and give columns in standard units."
 FLAT = 0.05
 # A layer is saturated if this share of its outputs is at a flat end. With inputs and weights of the usual size it is a
 # few in a hundred; weights five times that size take it to a half.
-MOST = 0.8
+MOST, NEARLY = 0.8, 0.65
 # A network that has come to this share of the loss of a constant has learnt, and may need the ends.
-LEARNT = 0.1
+LEARNT, LITTLE = 0.1, 0.3
 # Seen from outside, units are saturated if the weights that lead to them have a slope this many times less than those
 # that lead away from them, each as a share of its size; or if their biases have one this many times less. In networks
 # that learn it is up to 20 times less for both: the slope of tanh at 2 is 1/14 of its largest, and at 4 it is 1/750.
@@ -96,7 +96,9 @@ def _measured(case: Case, network: NetworkFacts) -> Iterator[Finding]:
     ends = [flat_share(layer.slopes) for layer in network.hidden_at_end]
     starts = [flat_share(layer.slopes) for layer in network.hidden_at_start]
     place = int(np.argmax(ends))
-    if ends[place] < MOST or network.remaining < LEARNT:
+    # A layer that is nearly so is told of if the network has learnt little.
+    is_nearly = ends[place] >= NEARLY and network.remaining > LITTLE
+    if network.remaining < LEARNT or not (ends[place] >= MOST or is_nearly):
         return
     layer = network.hidden_at_end[place]
     at_start = starts[place] if place < len(starts) else np.nan
@@ -104,12 +106,16 @@ def _measured(case: Case, network: NetworkFacts) -> Iterator[Finding]:
         f"{100 * ends[place]:.0f} % of the outputs of the {layer.outputs.shape[1]} hidden units of layer {place + 1} "
         f"are at the flat ends of {layer.kind}, where a unit hardly answers to its inputs, so its weights hardly learn."
     )
+    # A start at the flat ends is to blame for steps that are too long there, too.
+    by_start, by_steps = (0.97, 0.8) if ends[place] >= MOST else (0.75, 0.65)
     evidence = f"At the start it was {100 * at_start:.0f} %; a flat end has less than 5 % of the largest slope."
-    if at_start >= MOST:
-        yield Finding("warning", NAME, text, CURE, evidence, with_new_start(case, network), picture_of(case), 0.92)
+    if at_start >= NEARLY:
+        yield Finding("warning", NAME, text, CURE, evidence, with_new_start(case, network), picture_of(case), by_start)
     else:
         cure = "Start again with smaller steps, which don't throw the units to their ends."
-        yield Finding("warning", NAME, text, cure, evidence, with_smaller_step(case, network), picture_of(case), 0.8)
+        yield Finding(
+            "warning", NAME, text, cure, evidence, with_smaller_step(case, network), picture_of(case), by_steps
+        )
 
 
 def _seen(case: Case, network: NetworkFacts | None) -> Iterator[Finding]:

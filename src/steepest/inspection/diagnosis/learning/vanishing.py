@@ -75,7 +75,7 @@ def _slopes(network: NetworkFacts) -> tuple[dict[str, float], str, float]:
     slope = network.slope_at_start
     if slope is not None and np.isfinite(slope).all():
         sizes = {leaf.name: float(np.linalg.norm(leaf.of(slope))) for leaf in network.leaves}
-        return sizes, "the gradient at the start", 0.92 if network.slopes is None else 0.85
+        return sizes, "the gradient at the start", 0.96 if network.slopes is None else 0.85
     points = network.case.points
     if points is not None and len(points) > 1 and np.isfinite(points).all():
         # A first plain step is the gradient, but for a factor.
