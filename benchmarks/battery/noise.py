@@ -13,6 +13,7 @@ import steepest as st
 
 NOISE, ROUNDING = "noise of the function", "rounding of float32"
 BATCHES, ORDER, SLOW = "noise of mini-batches", "unshuffled rows", "slow function"
+COMPILING = "recompilation"
 
 
 def _bowl(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,6 +41,30 @@ def _steps(recorder: Any, value: Callable, gradient: Callable, x: np.ndarray, ra
         x = x - rate * g
 
 
+def _jumping(
+    f: Callable, curvature: np.ndarray, centre: np.ndarray, start: np.ndarray, count: int = 300
+) -> Callable[[Any], None]:
+    """Return a loop with the values of f and a gradient without noise."""
+    rate = 0.5 / curvature.max()
+    return lambda recorder: _steps(recorder, f, lambda x: 2 * curvature * (x - centre), start, rate, count)
+
+
+def _stuck(rng: np.random.Generator, severity: float) -> Callable[[Any], None]:
+    """Return a loop in float32 whose steps are shorter than the distance between two numbers."""
+    curvature = rng.uniform(0.3, 1, 3).astype(np.float32)
+    target = np.float32(2.0 ** np.round(28 + 8 * severity)) * rng.uniform(1, 1.9, 3).astype(np.float32)
+    start = target + np.spacing(target) * rng.integers(1, 3, 3).astype(np.float32)
+
+    def loop(recorder: Any) -> None:
+        x, rate = start, np.float32(0.1)
+        for _ in range(300):
+            g = 2 * curvature * (x - target)
+            recorder.step(np.sum(curvature * (x - target) ** 2) + np.float32(0.7), gradient=g, x=x, learning_rate=rate)
+            x = x - rate * g
+
+    return loop
+
+
 def noisy_by_default(rng: np.random.Generator, severity: float) -> Trial:
     """A simulation whose values differ from call to call, under the default rules."""
     curvature, centre, start = _bowl(rng, int(rng.integers(2, 5)))
@@ -49,11 +74,14 @@ def noisy_by_default(rng: np.random.Generator, severity: float) -> Trial:
     def f(x: np.ndarray) -> float:
         return float(curvature @ (x - centre) ** 2 + level * chance.normal())
 
-    def loop(recorder: Any) -> None:
-        _steps(recorder, f, lambda x: 2 * curvature * (x - centre), start, 0.2 / curvature.max(), 150)
-
     scope = {"f": f, "start": start}
-    return Trial(NOISE, lambda: st.minimize(f, start), scope, _near(centre, start, curvature, 0.02), loop=loop)
+    return Trial(
+        NOISE,
+        lambda: st.minimize(f, start),
+        scope,
+        _near(centre, start, curvature, 0.02),
+        loop=_jumping(f, curvature, centre, start),
+    )
 
 
 def noisy_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
@@ -68,7 +96,8 @@ def noisy_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
     def make() -> Any:
         return st.maximize(f, start, step=rate, iterations=200)
 
-    return Trial(NOISE, make, {"f": f, "start": start}, _near(centre, start, curvature, 0.05))
+    solved, loop = _near(centre, start, curvature, 0.05), _jumping(lambda x: -f(x), curvature, centre, start)
+    return Trial(NOISE, make, {"f": f, "start": start}, solved, loop=loop)
 
 
 def wobbling(rng: np.random.Generator, severity: float) -> Trial:
@@ -80,7 +109,8 @@ def wobbling(rng: np.random.Generator, severity: float) -> Trial:
     def f(x: np.ndarray) -> float:
         return curvature @ (x - centre) ** 2 + level * np.sin(wave @ x)
 
-    return Trial(NOISE, lambda: st.minimize(f, start), {"f": f, "start": start}, _near(centre, start, curvature, 0.05))
+    solved, loop = _near(centre, start, curvature, 0.05), _jumping(f, curvature, centre, start, 40)
+    return Trial(NOISE, lambda: st.minimize(f, start), {"f": f, "start": start}, solved, loop=loop)
 
 
 def rounded(rng: np.random.Generator, severity: float) -> Trial:
@@ -92,7 +122,10 @@ def rounded(rng: np.random.Generator, severity: float) -> Trial:
     def f(x: float, y: float) -> float:
         return round(float(curvature @ (np.array([x, y]) - centre) ** 2), decimals)
 
-    return Trial(NOISE, lambda: st.minimize(f, start), {"f": f, "start": start}, _near(centre, start, curvature, 0.05))
+    chance, solved = np.random.default_rng(rng.integers(2**32)), _near(centre, start, curvature, 0.05)
+    # In a loop with an exact gradient rounded values do no harm; those of an estimate by chance have the noise.
+    loop = _jumping(lambda x: f(*x) + 10.0**-decimals * chance.normal(), curvature, centre, start)
+    return Trial(NOISE, lambda: st.minimize(f, start), {"f": f, "start": start}, solved, loop=loop)
 
 
 def noisy_gradient(rng: np.random.Generator, severity: float) -> Trial:
@@ -111,7 +144,8 @@ def noisy_gradient(rng: np.random.Generator, severity: float) -> Trial:
         return st.minimize(f, start, gradient=gradient, step=0.1 / curvature.max(), iterations=150)
 
     scope = {"f": f, "start": start, "gradient": gradient}
-    return Trial(NOISE, make, scope, _near(centre, start, curvature, 0.02))
+    # In a recorded loop nobody can tell it from the noise of batches.
+    return Trial(NOISE, make, scope, _near(centre, start, curvature, 0.02), also=(BATCHES,))
 
 
 def single_by_default(rng: np.random.Generator, severity: float) -> Trial:
@@ -123,7 +157,7 @@ def single_by_default(rng: np.random.Generator, severity: float) -> Trial:
     def f(x: np.ndarray) -> np.float32:
         return np.sum(small * (np.asarray(x, np.float32) - middle) ** 2) + base
 
-    return Trial(ROUNDING, lambda: st.minimize(f, start), {"f": f, "start": start})
+    return Trial(ROUNDING, lambda: st.minimize(f, start), {"f": f, "start": start}, loop=_stuck(rng, severity))
 
 
 def single_in_python(rng: np.random.Generator, severity: float) -> Trial:
@@ -135,7 +169,7 @@ def single_in_python(rng: np.random.Generator, severity: float) -> Trial:
         return float((1 - a) ** 2 + steep * (b - a * a) ** 2 + np.float32(10))
 
     start = rng.uniform(-1.5, 1.5, size=2)
-    return Trial(ROUNDING, lambda: st.minimize(f, start), {"f": f, "start": start})
+    return Trial(ROUNDING, lambda: st.minimize(f, start), {"f": f, "start": start}, loop=_stuck(rng, severity))
 
 
 def single_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
@@ -147,14 +181,7 @@ def single_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
     def f(x: np.ndarray) -> np.float32:
         return np.sum(small * (x.astype(np.float32) - middle) ** 2) + base
 
-    def loop(recorder: Any) -> None:
-        away = np.float32(10 ** (7 + severity))
-        x, step = (start + away).astype(np.float32), np.float32(1e-1 / curvature.max())
-        for _ in range(400):
-            g = 2 * small * (x - middle - away)
-            recorder.step(np.sum(small * (x - middle - away) ** 2) + np.float32(1), gradient=g, x=x, learning_rate=step)
-            x = x - step * g
-
+    loop = _stuck(rng, severity)
     return Trial(
         ROUNDING, lambda: st.minimize(f, start, step=rate, iterations=400), {"f": f, "start": start}, loop=loop
     )
@@ -170,7 +197,9 @@ def single_rows(rng: np.random.Generator, severity: float) -> Trial:
         return bool(fit.fun < 0.05)
 
     scope = {"X": X, "y": y}
-    return Trial(ROUNDING, lambda: st.fit(st.models.Linear(), X, y, dtype=np.float32), scope, solved)
+    return Trial(
+        ROUNDING, lambda: st.fit(st.models.Linear(), X, y, dtype=np.float32), scope, solved, loop=_stuck(rng, severity)
+    )
 
 
 def single_model(rng: np.random.Generator, severity: float) -> Trial:
@@ -183,7 +212,7 @@ def single_model(rng: np.random.Generator, severity: float) -> Trial:
     def curve(t: Any, height: float, rate: float) -> Any:
         return jnp.float32(height) * jnp.exp(-jnp.float32(rate) * jnp.asarray(t, jnp.float32))
 
-    return Trial(ROUNDING, lambda: st.fit(curve, t, y), {"curve": curve, "t": t, "y": y})
+    return Trial(ROUNDING, lambda: st.fit(curve, t, y), {"curve": curve, "t": t, "y": y}, loop=_stuck(rng, severity))
 
 
 def _line(rng: np.random.Generator, rows: int, size: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -214,6 +243,23 @@ def _batch_loop(X: np.ndarray, y: np.ndarray, size: int, rate: float, epochs: in
                 rest = full[part] @ w - y[part]
                 g = 2 * full[part].T @ rest / len(part)
                 recorder.step(float(rest @ rest / len(part)), gradient=g, x=w, learning_rate=rate)
+                w = w - rate * g
+
+    return loop
+
+
+def _class_loop(X: np.ndarray, y: np.ndarray, size: int, rate: float, epochs: int, seed: int) -> Callable[[Any], None]:
+    """Return a loop in mini-batches for two classes; in the order of the rows if the seed is negative."""
+
+    def loop(recorder: Any) -> None:
+        chance, w = np.random.default_rng(abs(seed)), np.zeros(X.shape[1])
+        for _ in range(epochs):
+            rows = np.arange(len(X)) if seed < 0 else chance.permutation(len(X))
+            for first in range(0, len(X), size):
+                part = rows[first : first + size]
+                z = X[part] @ w
+                g = X[part].T @ (1 / (1 + np.exp(-z)) - y[part]) / len(part)
+                recorder.step(np.mean(np.logaddexp(0, z) - y[part] * z), gradient=g, learning_rate=rate)
                 w = w - rate * g
 
     return loop
@@ -254,7 +300,8 @@ def hovering_classes(rng: np.random.Generator, severity: float) -> Trial:
         best = st.fit(st.models.Logistic(), X, y).fun
         return bool(fit.fun - best < 0.05 * (np.log(2) - best) + 0.01)
 
-    return Trial(BATCHES, make, {"X": X, "y": y, "model": model, "start": begin}, solved)
+    scope = {"X": X, "y": y, "model": model, "start": begin}
+    return Trial(BATCHES, make, scope, solved, loop=_class_loop(X, y, options["batch_size"], options["step"], 30, 1))
 
 
 def hovering_adam(rng: np.random.Generator, severity: float) -> Trial:
@@ -268,7 +315,8 @@ def hovering_adam(rng: np.random.Generator, severity: float) -> Trial:
     def solved(fit: Any) -> bool:
         return bool(fit.fun - least < 0.01 * (np.var(y) - least) + 0.02 * least)
 
-    return Trial(BATCHES, make, {"X": X, "y": y}, solved)
+    # Plain steps have the same trouble.
+    return Trial(BATCHES, make, {"X": X, "y": y}, solved, loop=_batch_loop(X, y, 4, rate / 3, 40, 1))
 
 
 def _sorted(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -304,16 +352,7 @@ def sorted_by_class(rng: np.random.Generator, severity: float) -> Trial:
         best = st.fit(st.models.Logistic(), X, y).fun
         return bool(fit.fun - best < 0.2 * (np.log(2) - best) + 0.02)
 
-    def loop(recorder: Any) -> None:
-        w = np.zeros(3)
-        for _ in range(10):
-            for first in range(0, len(X), size):
-                rows = slice(first, first + size)
-                z = X[rows] @ w
-                g = X[rows].T @ (1 / (1 + np.exp(-z)) - y[rows]) / size
-                recorder.step(np.mean(np.logaddexp(0, z) - y[rows] * z), gradient=g, learning_rate=rate)
-                w = w - rate * g
-
+    loop = _class_loop(X, y, size, rate, 10, -1)
     return Trial(ORDER, make, {"X": X, "y": y}, solved, loop=loop)
 
 
@@ -344,10 +383,32 @@ def by_hand(rng: np.random.Generator, severity: float) -> Trial:
     return Trial(SLOW, lambda: st.minimize(f, start), {"f": f, "start": start})
 
 
+def compiled_late(rng: np.random.Generator, severity: float) -> Trial:
+    """A long function that is new, under a limit of time that its compilation uses up."""
+    # Each length is a program of its own, which no earlier trial has compiled.
+    size, shift = int(rng.integers(3, 6)), rng.normal(size=int(rng.integers(6, 60)))
+
+    def f(x: np.ndarray) -> float:
+        total = np.sum(x**2)
+        for each in shift:
+            total = total + np.log(np.cosh(x - each)).sum() / len(shift)
+        return total
+
+    def solved(run: Any) -> bool:
+        return bool(run.outcome != "time limit")
+
+    start, limit = np.full(size, 4.0), 0.3 - 0.2 * severity
+    return Trial(COMPILING, lambda: st.minimize(f, start, seconds=limit), {"f": f, "start": start}, solved)
+
+
 def honest_batches(rng: np.random.Generator, severity: float) -> Trial:
     """Mini-batches with a sensible short step, whose noise is far below the descent."""
     X, y = _line(rng, 400, 3, 0.3 + 0.3 * severity)
-    return Trial(HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=16, step=0.02, epochs=20, rng=0))
+    return Trial(
+        HEALTHY,
+        lambda: st.fit(st.models.Linear(), X, y, batch_size=16, step=0.02, epochs=20, rng=0),
+        loop=_batch_loop(X, y, 16, 0.02, 20, 1),
+    )
 
 
 def falling_batches(rng: np.random.Generator, severity: float) -> Trial:
@@ -411,6 +472,7 @@ SABOTAGES: dict[str, tuple[Sabotage, ...]] = {
     BATCHES: (hovering_line, hovering_classes, hovering_adam),
     ORDER: (sorted_by_target, sorted_by_class),
     SLOW: (sleeping, by_hand),
+    COMPILING: (compiled_late,),
     f"{HEALTHY}: noise": (
         honest_batches,
         falling_batches,

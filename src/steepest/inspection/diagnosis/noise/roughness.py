@@ -87,7 +87,7 @@ def roughness(case: Case) -> Roughness | None:
         levels.append(_rest(offsets, np.array(known)))
     largest = max(map(abs, seen))
     decimals = _decimals(seen)
-    if decimals is not None:
+    if decimals is not None and 10.0**-decimals > ROUNDING * largest:
         # A value that is rounded to a step is off by the step / √12, by its standard deviation.
         return Roughness(10.0**-decimals / math.sqrt(12), NARROW * length, decimals)
     if not ROUNDING * largest < max(levels) <= ALIKE * min(levels):
