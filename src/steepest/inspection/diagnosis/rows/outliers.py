@@ -123,18 +123,16 @@ def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
         return None
     size = np.abs(residuals - np.median(residuals))
     usual = float(np.median(size)) / NORMAL
-    order = np.argsort(-size, kind="stable")
-    ranked = size[order]
-    most = max(int(FEW * len(ranked)), 1)
     # Where most rows are fitted exactly, rounding is the usual size.
     least = max(FAR * usual, 1e-9 * float(np.abs(rows.whole[1]).max()))
-    candidates = int(np.count_nonzero(ranked[:most] > least))
-    if not candidates:
+    far = np.flatnonzero(size > least)
+    if not 0 < len(far) <= max(FEW * len(size), 1):
         return None
-    ratio = ranked[:candidates] / np.maximum(ranked[1 : candidates + 1], 1e-300)
+    order = far[np.argsort(-size[far], kind="stable")]
+    ranked = np.append(size[order], size[size <= least].max())
+    ratio = ranked[:-1] / np.maximum(ranked[1:], 1e-300)
     place = int(np.argmax(ratio)) + 1
-    square = ranked**2
-    share = float(square[:place].sum() / square.sum())
+    share = float((ranked[:place] ** 2).sum() / (size**2).sum())
     if ratio[place - 1] < GAP or share < OWNED:
         return None
     return Outliers(index[order[:place]], share, float(ranked[place - 1]), usual)
