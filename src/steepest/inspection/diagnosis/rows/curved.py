@@ -161,7 +161,7 @@ def _of_numbers(rows: RowsAtHand, X: np.ndarray, y: np.ndarray, kept: np.ndarray
 def _is_confirmed(columns: np.ndarray, rest: np.ndarray, half: np.ndarray) -> bool:
     """Return whether coefficients of half of the rows explain the other half, each way, at least half as well."""
     for part in (half, ~half):
-        coefficients = np.linalg.lstsq(columns[part], rest[part])[0]
+        coefficients = _coefficients(columns[part], rest[part])
         others = rest[~part]
         gained = float(others @ others) - float(((others - columns[~part] @ coefficients) ** 2).sum())
         if gained < 0.5 * _explained(columns, rest) * float((~part).mean()):
@@ -249,7 +249,12 @@ def _explained(columns: np.ndarray, rest: np.ndarray) -> float:
     if columns.shape[1] == 1:
         size = float(columns[:, 0] @ columns[:, 0])
         return float(columns[:, 0] @ rest) ** 2 / size if size > 1e-9 * len(rest) else 0.0
-    return float(rest @ (columns @ np.linalg.lstsq(columns, rest)[0]))
+    return float(rest @ (columns @ _coefficients(columns, rest)))
+
+
+def _coefficients(columns: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Return the coefficients of least squares, from the products of a few columns."""
+    return np.asarray(np.linalg.pinv(columns.T @ columns, rcond=1e-10, hermitian=True) @ (columns.T @ rest))
 
 
 def _standard(X: np.ndarray) -> np.ndarray:
@@ -259,5 +264,7 @@ def _standard(X: np.ndarray) -> np.ndarray:
 
 def _orthonormal(Z: np.ndarray) -> np.ndarray:
     """Return orthonormal columns that span the constant and those of Z."""
-    vectors, sizes, _ = np.linalg.svd(np.column_stack([np.ones(len(Z)), Z]), full_matrices=False)
-    return vectors[:, sizes > 1e-8 * sizes[0]]
+    columns = np.column_stack([np.ones(len(Z)), Z])
+    values, vectors = np.linalg.eigh(columns.T @ columns)
+    kept = values > 1e-10 * values[-1]
+    return np.asarray(columns @ (vectors[:, kept] / np.sqrt(values[kept])))

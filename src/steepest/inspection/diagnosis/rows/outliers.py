@@ -21,6 +21,11 @@ FAR = 6.0
 # Errors with long tails have such rows, too, but with all sizes between: outliers lie beyond a gap, which is so many
 # times wider than what is below it. They are few, and own so much of the squared loss.
 GAP, FEW, OWNED = 1.5, 0.1, 0.3
+# Where a target bends, rows at the ends are far from a line; so squares are fitted, too, of columns up to so many
+# deviations, beyond which a row could bend the curve to itself.
+BENT = 3.0
+# A row that is so much of what determines the coefficients draws a line to itself, also by Huber's loss.
+LEVERAGE = 0.2
 # The median of absolute normal errors is this part of their standard deviation.
 NORMAL = 0.6745
 # The threshold of Huber's loss, in standard deviations, that loses 5 % of the precision if errors are normal.
@@ -72,6 +77,9 @@ def outlying_rows(case: Case) -> Iterator[Finding]:
         many = len(which) > 1
         told = f"{listed(which)} ({len(which):,} of {rows.count:,} rows)" if many else which[0]
         told = told[:1].upper() + told[1:]
+        call = without_rows(case, numbers) if _draws(rows, numbers) else ""
+        loss = "huber" if isinstance(case.run, TableFitLike) else _huber(found.usual)
+        call = call or changed(case, loss=loss)
         yield Finding(
             "warning",
             "outliers",
@@ -81,13 +89,22 @@ def outlying_rows(case: Case) -> Iterator[Finding]:
             "gives far rows less weight.",
             f"{'They are' if many else 'It is'} off by {found.least:.3g} or more, and rows are usually off by "
             f"{found.usual:.3g}, measured from a line through most rows. Rows are counted from 0.",
-            changed(case, loss="huber" if isinstance(case.run, TableFitLike) else _huber(found.usual)),
+            call,
             "ResidualsDisplay",
             0.9,
         )
         return
     if rows.kind == "linear" and not rows.is_penalised and not isinstance(case.run, TableFitLike):
         yield from _deciding(case, rows)
+
+
+def _draws(rows: RowsAtHand, numbers: np.ndarray) -> bool:
+    """Return whether one of these rows draws the line to itself, as it is far from the others in a column."""
+    if rows.kind != "linear":
+        return False
+    spread = rows.moments.deviation
+    Z = (rows.whole[0][numbers] - rows.moments.mean) / np.where(spread > 0, spread, np.inf)
+    return bool((Z**2).max() > LEVERAGE * len(rows.y))
 
 
 def _huber(usual: float) -> Code:
@@ -123,18 +140,16 @@ def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
         return None
     size = np.abs(residuals - np.median(residuals))
     usual = float(np.median(size)) / NORMAL
-    order = np.argsort(-size, kind="stable")
-    ranked = size[order]
-    most = max(int(FEW * len(ranked)), 1)
     # Where most rows are fitted exactly, rounding is the usual size.
     least = max(FAR * usual, 1e-9 * float(np.abs(rows.whole[1]).max()))
-    candidates = int(np.count_nonzero(ranked[:most] > least))
-    if not candidates:
+    far = np.flatnonzero(size > least)
+    if not 0 < len(far) <= max(FEW * len(size), 1):
         return None
-    ratio = ranked[:candidates] / np.maximum(ranked[1 : candidates + 1], 1e-300)
+    order = far[np.argsort(-size[far], kind="stable")]
+    ranked = np.append(size[order], size[size <= least].max())
+    ratio = ranked[:-1] / np.maximum(ranked[1:], 1e-300)
     place = int(np.argmax(ratio)) + 1
-    square = ranked**2
-    share = float(square[:place].sum() / square.sum())
+    share = float((ranked[:place] ** 2).sum() / (size**2).sum())
     if ratio[place - 1] < GAP or share < OWNED:
         return None
     return Outliers(index[order[:place]], share, float(ranked[place - 1]), usual)
@@ -147,7 +162,8 @@ def _of_most_rows(rows: RowsAtHand) -> np.ndarray | None:
         return None
     spread = rows.moments.deviation
     Z = (rows.X - rows.moments.mean) / np.where(spread > 0, spread, 1)
-    Z = np.column_stack([np.ones(len(Z)), Z])
+    bent = [np.clip(Z, -BENT, BENT) ** 2] * (len(Z) >= ROWS_PER_COLUMN * (2 * columns + 1))
+    Z = np.column_stack([np.ones(len(Z)), Z, *bent])
     y = rows.y - np.median(rows.y)
     weight = np.ones(len(y))
     residuals, coefficients = y, np.zeros(Z.shape[1])
@@ -165,8 +181,12 @@ def _of_most_rows(rows: RowsAtHand) -> np.ndarray | None:
     if len(learnt) == len(y):
         return residuals
     # Rows that own the loss may be among those that were not drawn.
-    slopes = coefficients[1:] / np.where(spread > 0, spread, 1)
-    found = targets - np.median(rows.y) - coefficients[0] - X @ slopes + float(rows.moments.mean @ slopes)
+    found = np.empty(len(targets))
+    for start in range(0, len(targets), len(y)):
+        part = slice(start, start + len(y))
+        Z = (X[part] - rows.moments.mean) / np.where(spread > 0, spread, 1)
+        Z = np.column_stack([np.ones(len(Z)), Z, *[np.clip(Z, -BENT, BENT) ** 2] * len(bent)])
+        found[part] = targets[part] - np.median(rows.y) - Z @ coefficients
     return np.asarray(found[learnt])
 
 

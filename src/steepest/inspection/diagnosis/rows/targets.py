@@ -17,7 +17,7 @@ from steepest.inspection.protocol import TableFitLike
 LARGE = 100.0
 # The descent has come nowhere if so much of the variance of the target is left, and so many times what straight lines
 # leave of it.
-LEFT, TIMES = 0.3, 1.5
+LEFT, TIMES = 0.1, 3.0
 # Rules whose steps do not grow with the gradient.
 UNIT_STEPS = ("adam", "adamw", "nadam", "amsgrad", "rmsprop", "adadelta", "adagrad", "sign", "lion", "normalized")
 
