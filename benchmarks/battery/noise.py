@@ -148,12 +148,12 @@ def single_with_a_step(rng: np.random.Generator, severity: float) -> Trial:
         return np.sum(small * (x.astype(np.float32) - middle) ** 2) + base
 
     def loop(recorder: Any) -> None:
-        away = np.float32(10 ** (4 + 2 * severity))
-        x, step = (start + away).astype(np.float32), np.float32(10 ** -(1 + severity) / curvature.max())
+        away = np.float32(10 ** (7 + severity))
+        x, step = (start + away).astype(np.float32), np.float32(1e-1 / curvature.max())
         for _ in range(400):
             g = 2 * small * (x - middle - away)
             recorder.step(np.sum(small * (x - middle - away) ** 2) + np.float32(1), gradient=g, x=x, learning_rate=step)
-            x = x - step * np.float32(1e-2) * g
+            x = x - step * g
 
     return Trial(
         ROUNDING, lambda: st.minimize(f, start, step=rate, iterations=400), {"f": f, "start": start}, loop=loop
@@ -353,7 +353,7 @@ def honest_batches(rng: np.random.Generator, severity: float) -> Trial:
 def falling_batches(rng: np.random.Generator, severity: float) -> Trial:
     """Mini-batches that are still falling plainly when the epochs end."""
     X, y = _line(rng, 300, 4, 1.0)
-    loop = _batch_loop(X, y, 8, 0.002, 4, 1)
+    loop = _batch_loop(X, y, 8, 0.005, 6, 1)
     return Trial(
         HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=8, step=0.002, epochs=12, rng=0), loop=loop
     )

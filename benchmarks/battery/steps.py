@@ -257,6 +257,36 @@ def long_valley(rng: np.random.Generator, severity: float) -> Trial:
     )  # fmt: skip
 
 
+def stuck_along_a_valley(rng: np.random.Generator, severity: float) -> Trial:
+    """The flat direction has so small a share of the value that the value alone does not show it."""
+    top, size = float(10 ** rng.uniform(-1, 2)), int(rng.integers(2, 5))
+    curvature = top * np.geomspace(1, 10 ** (-3 - 2 * severity), size)
+    start = rng.choice([-1, 1], size) * rng.uniform(0.5, 3, size)
+
+    def f(x: np.ndarray) -> Any:
+        return 0.5 * np.sum(curvature * x**2)
+
+    rate, steps = rng.uniform(0.5, 1.5) / top, int(rng.integers(50, 300))
+    return Trial(
+        SCALES, lambda: st.gradient_descent(f, start, learning_rate=rate, iterations=steps), {"f": f, "start": start},
+        lambda run: bool(np.abs(run.x).max() < 0.05),
+        loop=loop(f, lambda x: curvature * x, start, rate, steps, 2),
+    )  # fmt: skip
+
+
+def far_intercept(rng: np.random.Generator, severity: float) -> Trial:
+    """A line in raw units, whose intercept hardly moves."""
+    x = rng.uniform(0, 10 ** (1.5 + severity), size=60)
+    y = rng.uniform(1, 4) * x + rng.choice([-1, 1]) * x.max() * rng.uniform(0.3, 1) + rng.normal(size=60)
+    design = np.column_stack([x, np.ones_like(x)])
+    rate = 1 / float(np.linalg.eigvalsh(2 * design.T @ design / 60)[-1])
+    best = np.linalg.lstsq(design, y, rcond=None)[0]
+    return Trial(
+        SCALES, lambda: st.fit(line, x, y, step=rate, epochs=200), {"line": line, "X": x, "y": y},
+        lambda run: bool(abs(float(run.params["b"]) - best[1]) < 0.05 * abs(best[1])),
+    )  # fmt: skip
+
+
 def searched_valley(rng: np.random.Generator, severity: float) -> Trial:
     bowl = Bowl(rng, 10 ** (3.5 + 2 * severity), 3)
     rule = ["armijo", "exact"][int(rng.integers(2))]
@@ -433,7 +463,7 @@ SABOTAGES: dict[str, tuple[Sabotage, ...]] = {
         diverges, diverges_on_raw_rows, bounces, at_the_edge, climbs_down, with_velocity, restless_adam, in_a_valley,
     ),
     TOO_SMALL: (crawls, crawls_on_rows, crawls_with_velocity, crawling_adam, crawls_up),
-    SCALES: (long_valley, searched_valley, raw_columns),
+    SCALES: (long_valley, stuck_along_a_valley, far_intercept, searched_valley, raw_columns),
     TOO_FEW: (stopped, stopped_by_default, stopped_on_rows, stopped_adam),
     SCHEDULE: (frozen, frozen_on_rows, frozen_function),
     f"{HEALTHY}: steps": (unhurried, swings_and_settles, patient_valley, well_timed, steady_adam),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
-    from steepest.finding import Finding
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
     from steepest.fitting.uncertainty.summary import Summary
-    from steepest.inspection.diagnosis.diagnosis import Diagnosis
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.learning_rates import LearningRates
@@ -40,8 +38,8 @@ if TYPE_CHECKING:
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
     from steepest.recording.read_log import read_log
-    from steepest.recording.recorded import RecordedRun
     from steepest.recording.recorder import Recorder
+    from steepest.recording.run import RecordedRun
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -54,9 +52,7 @@ _HOMES = {
     "Basins": "steepest.minimizing.basins",
     "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
-    "Diagnosis": "steepest.inspection.diagnosis.diagnosis",
     "Event": "steepest.trace",
-    "Finding": "steepest.finding",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
@@ -65,7 +61,7 @@ _HOMES = {
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
-    "RecordedRun": "steepest.recording.recorded",
+    "RecordedRun": "steepest.recording.run",
     "Recorder": "steepest.recording.recorder",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
@@ -106,16 +102,11 @@ _HOMES = {
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 
-# Modules that the code of a cure may name. They are imported by their own names, and so no part of `__all__`.
-_ROOMS = ("estimators", "inspection")
-
 __all__ = [
     "Basins",
     "Bootstrap",
     "Certificate",
-    "Diagnosis",
     "Event",
-    "Finding",
     "FiniteDifference",
     "Fit",
     "GradientCheck",
@@ -167,8 +158,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"steepest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]

@@ -222,8 +222,8 @@ def written(value: object, name: str) -> str:
     Examples
     --------
     >>> import steepest as st
-    >>> written(st.directions.Momentum(0.9), "direction"), written(np.zeros(2), "start"), written(np.zeros(99), "X")
-    ('st.directions.Momentum(decay=0.9)', '[0.0, 0.0]', 'X')
+    >>> written(st.directions.Momentum(0.5), "direction"), written(np.zeros(2), "start"), written(np.zeros(99), "X")
+    ('st.directions.Momentum(decay=0.5)', '[0.0, 0.0]', 'X')
     """
     if isinstance(value, Code):
         return str(value)

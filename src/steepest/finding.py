@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Level = Literal["warning", "note"]
 # What the message of a run ends with, if the run failed and the message does not have the whole cause.
@@ -32,6 +33,8 @@ class Finding:
         The display of `steepest.inspection` that shows it; "" if none does.
     confidence : float
         How sure it is, from 0 to 1.
+    changes : mapping of str to object
+        The arguments that the cure changes in the call that made the result; empty if that is no cure.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class Finding:
     call: str = ""
     picture: str = ""
     confidence: float = 1.0
+    changes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return f"{self.name}: {' '.join(filter(None, [self.text, self.evidence, self.cure, self.call]))}"

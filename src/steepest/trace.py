@@ -420,7 +420,7 @@ class Trace:
         return cls(columns, x, list(names), events, header["stride"], header["cost"])
 
 
-class TraceWriter:
+class Collector:
     """Collects the rows of a running descent, and thins them evenly when they exceed a limit."""
 
     def __init__(self, names: Sequence[str], columns: Iterable[str]) -> None:
@@ -438,6 +438,18 @@ class TraceWriter:
             self.names = self.names[:SKETCH] + [f"projection {k}" for k in range(SKETCH)]
         width = len(self.scalars) + len(self.names)
         self._limit = max(LEAST_ROWS if width <= 100 else 1_000, MOST_NUMBERS // width)
+
+    @property
+    def last(self) -> np.ndarray | None:
+        """The last row; None if there is none."""
+        return self._blocks[-1][-1] if self._blocks else None
+
+    def cut(self, column: str, end: float) -> int:
+        """Drop the rows whose entry of a column is `end` or more, and return how many there were."""
+        rows = np.concatenate(self._blocks)
+        kept = rows[rows[:, self.scalars.index(column)] < end]
+        self._blocks, self._rows = [kept] if len(kept) else [], len(kept)
+        return len(rows) - len(kept)
 
     def resume(self, trace: Trace, events: int) -> None:
         """Continue a trace, after its last row and its first `events` events."""

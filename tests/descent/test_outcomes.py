@@ -52,6 +52,8 @@ CASES = {
     Outcome.INTERRUPTED: None,
     # Another call gives another value; tests/minimizing/test_noise.py has these runs.
     Outcome.NOISE_FLOOR: None,
+    # Loops of the user's own; tests/recording has these runs.
+    Outcome.RECORDED: None,
 }
 SUCCESS = {Outcome.CONVERGED, Outcome.COMPLETED}
 

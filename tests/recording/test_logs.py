@@ -7,12 +7,14 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 import steepest as st
 
+matplotlib.use("Agg")
 NAN = math.nan
 EVENTS = Path(__file__).parent / "events"
 LIGHTNING = """epoch,lr-Adam,step,train_loss_epoch,train_loss_step,val_loss
@@ -219,6 +221,17 @@ def test_a_missing_file_and_a_number_say_what_to_give(tmp_path):
         st.read_log(tmp_path / "loses.csv")
     with pytest.raises(TypeError, match="3 is no log: give a file"):
         st.read_log(3)
+
+
+def test_a_log_is_drawn_saved_and_loaded(tmp_path):
+    run = st.read_log({"loss": [3.0, NAN, 1.0], "val_loss": [4.0, 3.0, 2.0]}, title="mine")
+    run.save(tmp_path / "run")
+    loaded = st.load(tmp_path / "run")
+    assert isinstance(loaded, st.RecordedRun)
+    assert loaded.trace == run.trace
+    assert (loaded.fun, loaded.title, str(loaded.outcome)) == (1.0, "mine", "recorded")
+    assert "The loss on rows held out is least after 3 evaluations" in run.plot().caption
+    matplotlib.pyplot.close("all")
 
 
 def test_columns_can_be_chosen(tmp_path):

@@ -141,7 +141,7 @@ class TestForged:
     def test_missing_entries(self, folder):
         record = json.loads((folder / "run.json").read_text())["record"]
         text = (folder / "run.json").read_text()
-        lacking = {"direction", "bounds", "fixed", "at_bound"}  # folders of earlier versions lack them
+        lacking = {"direction", "bounds", "fixed", "at_bound", "call"}  # folders of earlier versions lack them
         for name in record.keys() - lacking:
             forge(folder, lambda body, name=name: body["record"].pop(name))
             with pytest.raises(ValueError, match=f"run.json.*{name}"):

@@ -22,8 +22,8 @@ LIGHTNING = ("lightning.pytorch", "pytorch_lightning")
 class Steps(Protocol):
     """What a callback needs of a recorder."""
 
-    def step(self, value: Any, **measured: Any) -> Any:
-        """Record a step."""
+    def step(self, value: Any = None, *, learning_rate: Any = None, validation: Any = None) -> None:
+        """Record a step; a validation loss alone belongs to the step before."""
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -35,7 +35,7 @@ _nothing._is_default = True  # type: ignore[attr-defined]
 
 
 class Recording:
-    """The base of the callbacks: it holds each step back until the next one, as its validation loss comes later.
+    """The base of the callbacks.
 
     Parameters
     ----------
@@ -45,7 +45,6 @@ class Recording:
 
     def __init__(self, recorder: Steps) -> None:
         self.recorder = recorder
-        self._held: tuple[Any, dict[str, Any]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         # The libraries call many hooks, and newer versions more. Keras 2 asks which hooks on batches there are.
@@ -53,21 +52,13 @@ class Recording:
             return _nothing
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _hold(self, value: Any, **measured: Any) -> None:
-        """Record the step before, and hold this one."""
-        self._flush()
-        self._held = value, {name: entry for name, entry in measured.items() if entry is not None}
-
-    def _validated(self, loss: Any) -> None:
-        """Add a validation loss to the step that is held."""
-        if self._held is not None and loss is not None:
-            self._held[1]["validation"] = loss
-
-    def _flush(self) -> None:
-        """Record the step that is held."""
-        if self._held is not None:
-            (value, measured), self._held = self._held, None
-            self.recorder.step(value, **measured)
+    def _validated(self, metrics: Mapping[str, Any]) -> None:
+        """Record the validation loss among metrics, if there is one."""
+        columns: Columns = {"loss": [1.0]}
+        columns |= {str(name): [1.0] for name in metrics}
+        name = validation_beside(columns, "loss")
+        if name is not None:
+            self.recorder.step(validation=metrics[name])
 
 
 class KerasCallback(Recording):
@@ -89,8 +80,9 @@ class KerasCallback(Recording):
         """Record an epoch."""
         logs = logs or {}
         if "loss" in logs:
-            self._hold(logs["loss"], learning_rate=_keras_rate(self.model), validation=logs.get("val_loss"))
-            self._flush()
+            self.recorder.step(
+                logs["loss"], learning_rate=_keras_rate(self.model), validation=logs.get("val_loss")
+            )  # fmt: skip
 
 
 class LightningCallback(Recording):
@@ -110,19 +102,12 @@ class LightningCallback(Recording):
         """Record a batch."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if loss is not None:
-            self._hold(loss, learning_rate=_torch_rate(getattr(trainer, "optimizers", None)))
+            self.recorder.step(loss, learning_rate=_torch_rate(getattr(trainer, "optimizers", None)))
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Record a validation loss; that of the check before the training has no step to go to."""
-        self._validated(_validation(getattr(trainer, "callback_metrics", {})))
-
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Record the last batch."""
-        self._flush()
-
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Record the last batch before an error."""
-        self._flush()
+        """Record a validation loss, but not that of the check before the training."""
+        if not getattr(trainer, "sanity_checking", False):
+            self._validated(getattr(trainer, "callback_metrics", {}))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds of the callback: nothing."""
@@ -147,13 +132,9 @@ class HuggingFaceCallback(Recording):
         """Record a line of the log."""
         logs = logs or {}
         if "loss" in logs:
-            self._hold(logs["loss"], learning_rate=logs.get("learning_rate"))
+            self.recorder.step(logs["loss"], learning_rate=logs.get("learning_rate"))
         else:
-            self._validated(_validation(logs))
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Record the last line."""
-        self._flush()
+            self._validated(logs)
 
 
 class WithCallbacks:
@@ -210,14 +191,6 @@ def lightning_callback(recorder: Steps) -> LightningCallback:
         return LightningCallback(recorder)
     kind = type("LightningCallback", (LightningCallback, *dict.fromkeys(bases)), {"__module__": __name__})
     return kind(recorder)
-
-
-def _validation(metrics: Mapping[str, Any]) -> Any:
-    """Return the validation loss among metrics; None if there is none."""
-    columns: Columns = {"loss": [1.0]}
-    columns |= {str(name): [1.0] for name in metrics}
-    name = validation_beside(columns, "loss")
-    return None if name is None else metrics[name]
 
 
 def _keras_rate(model: Any) -> float | None:

@@ -16,7 +16,7 @@ from steepest.recording.logs.files import of_path
 from steepest.recording.logs.objects import of_object, of_sets, results_of
 from steepest.recording.logs.roles import roles_of
 from steepest.recording.logs.rows import Losses, losses_of
-from steepest.recording.recorded import RecordedRun
+from steepest.recording.run import RecordedRun
 from steepest.trace import Certificate, Outcome, Trace
 
 
@@ -91,7 +91,8 @@ def _run_of(losses: Losses, message: str, title: str) -> RecordedRun:
     count = len(losses.value)
     columns = {
         "iteration": losses.iteration,
-        "evaluations": np.arange(1, count + 1),
+        # Each step of the loop has evaluated its loss, also those that were not logged.
+        "evaluations": losses.iteration + (losses.iteration[0] == 0),
         "value": losses.value,
         "gradient_norm": losses.norm,
         "step_size": losses.rate,
@@ -103,8 +104,9 @@ def _run_of(losses: Losses, message: str, title: str) -> RecordedRun:
     finite = losses.value[np.isfinite(losses.value)]
     spent = losses.seconds[np.isfinite(losses.seconds)]
     return RecordedRun(
-        x=np.empty(0), fun=float(finite.min()) if finite.size else math.nan, jac=np.empty(0), nit=count - 1, nfev=count,
-        njev=count, outcome=Outcome.RECORDED, message=message, certificate=Certificate(),
+        x=np.empty(0), fun=float(finite.min()) if finite.size else math.nan, jac=np.empty(0),
+        nit=int(losses.iteration[-1]), nfev=int(columns["evaluations"][-1]), njev=0, outcome=Outcome.RECORDED,
+        message=message, certificate=Certificate(),
         trace=Trace(columns, np.empty((count, 0)), []), kind="recorded", why="another program has logged the losses",
         title=title, seconds=float(spent[-1]) if spent.size else math.nan,
     )  # fmt: skip

@@ -1,446 +1,300 @@
-"""`Recorder`: writes down the steps of any training loop, for its pictures, its report and its diagnosis."""
+"""`Recorder`: a notebook for a loop of the user's own, which becomes a run."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import threading
-import time
-import warnings
-import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
-from steepest.arguments import our_words
-from steepest.places import path_of, shown
-from steepest.recording.arrays import NUMBERS, Kept, OnDevice, fetched, number
 from steepest.recording.callbacks import WithCallbacks
-from steepest.recording.journal import Journal, read_journal
-from steepest.recording.layout import Layout
-from steepest.recording.recorded import NORMS, SLOPES, RecordedRun
-from steepest.recording.trees import leaves_of
-from steepest.saving.record import RECORD
-from steepest.trace import Certificate, Event, Outcome, Trace, TraceWriter
+from steepest.recording.numbers import PLAIN, Remote, fetched, scalar
+from steepest.recording.rows import COLUMNS, PLACES, Rows
+from steepest.recording.run import RecordedRun
+from steepest.recording.trees import Reading, filled, structure_of
+from steepest.trace import MOST_COORDINATES, Certificate, Outcome
 from steepest.types import Array, PyTree
 
-# Steps wait until there are so many, and are read together then. Chosen: a transfer from a device takes about as long
-# as a hundred steps of a small loop.
-MOST_WAITING = 1_024
-# The most numbers that may wait on devices: 64 MB of single precision.
-MOST_NUMBERS = 2**24
-# Steps are on the disk after at most so many seconds.
-EVERY = 0.5
-COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size", "seconds", "validation")
-GRADIENT = "gradient of "
-RULE = (
-    "each step of a recorder needs points and gradients laid out alike: use one recorder for each model, or give the "
-    "same arrays in each step"
-)
+# Steps wait until there are so many, or so many numbers in their arrays, and are read together. Chosen, not measured:
+# with more of them the last steps take more memory, with fewer devices are asked more often.
+MOST_WAITING = 1_000
+MOST_NUMBERS = 1_000_000
+# A step with numbers alone is a tuple of the time, the value, the learning rate and the validation loss; a longer one
+# also has the point, the gradient and the iteration.
+SHORT = 4
 
 
 class Recorder(WithCallbacks):
-    """Writes down the steps of any training loop, for its pictures, its report and its diagnosis.
+    """Records a loop of your own, and makes a run of it.
 
-    A step takes about a microsecond for plain numbers. Arrays may be those of NumPy, JAX, PyTorch or any library that
-    NumPy can read, and may change after the call; those on a device are fetched many at a time.
+    Call `step` once for each step of the loop. `run` is then a run with its trace, pictures, report and diagnosis.
 
     Parameters
     ----------
-    folder : path, optional
-        Save into this folder as the loop goes on: a crash loses at most a second. `load` reads it at any time.
-    maximize : bool
-        Whether the loop maximises.
-    title : str
-        The text above pictures.
-    overwrite : bool
-        Replace a run that the folder holds.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder holds something already.
+    maximize : bool, optional
+        Whether the loop makes the value large.
+    title : str, optional
+        A title for pictures.
 
     Examples
     --------
     >>> import steepest as st
-    >>> x, recorder = 9.0, st.Recorder()
-    >>> for _ in range(50):
-    ...     recorder.step(x**2, gradient=2 * x, x=x, learning_rate=0.1)
-    ...     x -= 0.1 * 2 * x
-    >>> recorder.run.trace.value[:3]
-    array([81.    , 51.84  , 33.1776])
+    >>> rec = st.Recorder(title="x**2 by hand")
+    >>> x = 8.0
+    >>> for _ in range(4):
+    ...     rec.step(x**2, gradient=2 * x, x=x, learning_rate=0.25)
+    ...     x = x - 0.25 * (2 * x)
+    >>> rec.run.trace.value
+    array([64., 16.,  4.,  1.])
     """
 
-    @our_words
-    def __init__(
-        self,
-        folder: str | os.PathLike[str] | None = None,
-        *,
-        maximize: bool = False,
-        title: str = "",
-        overwrite: bool = False,
-    ) -> None:
-        self.maximize, self.title = bool(maximize), str(title)
+    def __init__(self, *, maximize: bool = False, title: str = "") -> None:
+        self.maximize, self.title = maximize, title
+        self._began = perf_counter()
         self._waiting: deque[tuple[Any, ...]] = deque()
-        self._on_device = 0
-        self._began = time.perf_counter()
-        self._lock = threading.RLock()
-        self._layout: Layout | None = None
-        self._has_points = self._has_gradients = False
-        self._writer = TraceWriter((), COLUMNS)
-        self._count, self._ended, self._is_closed = 0, "", False
-        self._journal: Journal | None = None
-        if folder is not None:
-            self._journal = _begun(path_of(folder, "folder"), overwrite)
-            self._stop = threading.Event()
-            self._restart_journal()
-            # The thread must not keep the recorder alive.
-            recorder = weakref.ref(self)
-            self._thread = threading.Thread(target=_save_often, args=(recorder, self._stop), daemon=True)
-            self._thread.start()
-            weakref.finalize(self, _save_last, recorder, self._stop)
+        self._numbers = 0
+        self._lock = threading.Lock()
+        self._rows = Rows()
+        self._next = 0
+        self._x: Reading | None = None
+        self._gradient: Reading | None = None
+        self._best: list[np.ndarray] | None = None
+        self._best_value = math.nan
+        self._least = self._least_point = math.inf
+        self._validated = False
+        self._best_slope: list[np.ndarray] | None = None
 
     def step(
-        self,
-        value: Array = None,
-        *,
-        gradient: PyTree = None,
-        x: PyTree = None,
-        learning_rate: Array = None,
-        validation: Array = None,
-    ) -> None:
-        """Write down a step; whatever is not known is left out.
+        self, value: Array | None = None, *, gradient: PyTree = None, x: PyTree = None,
+        learning_rate: Array | None = None, validation: Array | None = None, iteration: int | None = None,
+    ) -> None:  # fmt: skip
+        """Record one step; each of its numbers may be missing.
 
         Parameters
         ----------
-        value : number
-            The loss, or the value of the function.
+        value : number, optional
+            The value, such as the loss of the batch: a number, or an array of one number.
         gradient : array or tree, optional
-            The gradient at x; for a module of PyTorch the module, whose gradients are read.
+            The gradient at x.
         x : array or tree, optional
-            The point: an array, dicts or lists of arrays, or a module of PyTorch. Of more than 1,000 coordinates a
-            sketch is kept, and the norm of each array.
+            The point, such as the parameters.
         learning_rate : number, optional
-            The learning rate.
+            The learning rate of this step.
         validation : number, optional
-            The loss on other rows.
+            The loss on other rows. A call with nothing else belongs to the step before, if that has none yet.
+        iteration : int, optional
+            The number of the step; by default one more than the last. If it is not above the last one, as when a loop
+            goes on from a checkpoint, the rows from there on are dropped, and an event says so.
 
         Raises
         ------
-        TypeError
-            If something is no number or array of numbers, or a tracer of JAX.
-        ValueError
-            If a number is an array of several, or points are laid out otherwise than before.
-        RuntimeError
-            If the recorder is closed.
+        TypeError, ValueError
+            If an argument holds no real numbers, several numbers where there is one, or a tree with other leaves than
+            before.
         """
-        if type(value) not in NUMBERS:
-            value = self._number(value, "value")
-        if type(learning_rate) not in NUMBERS:
-            learning_rate = self._number(learning_rate, "learning_rate")
-        if type(validation) not in NUMBERS:
-            validation = self._number(validation, "validation")
-        if x is not None or gradient is not None:
-            x, gradient = self._copied(x, gradient)
-        self._waiting.append((value, learning_rate, validation, time.perf_counter(), x, gradient))
-        if len(self._waiting) >= MOST_WAITING or self._is_closed or self._on_device > MOST_NUMBERS:
-            self._flush_or_refuse()
+        now = perf_counter()
+        if gradient is None and x is None and iteration is None:
+            if type(value) not in PLAIN or type(learning_rate) not in PLAIN or type(validation) not in PLAIN:
+                self._waiting.append(self._read(now, value, learning_rate, validation, None, None, None))
+            elif value is None and learning_rate is None and validation is None:
+                raise ValueError("step() got nothing to record: give it the value, or another of its arguments")
+            else:
+                self._waiting.append((now, value, learning_rate, validation))
+        else:
+            self._waiting.append(self._read(now, value, learning_rate, validation, gradient, x, iteration))
+        if len(self._waiting) >= MOST_WAITING or self._numbers >= MOST_NUMBERS:
+            with self._lock:
+                self._drain()
 
-    def _number(self, given: Any, name: str) -> float | OnDevice | None:
-        one = number(given, name)
-        self._on_device += isinstance(one, OnDevice)
-        return one
-
-    def _copied(self, x: PyTree, gradient: PyTree) -> tuple[list[Any] | None, list[Any] | None]:
-        """Return copies of what a row needs of a point and a gradient."""
-        copies: list[list[Kept] | None] = []
-        for tree, what in ((x, "x"), (gradient, "gradient")):
-            if tree is None:
-                copies.append(None)
-                continue
-            leaves = leaves_of(tree, what, slopes=what == "gradient")
-            layout = Layout.of(leaves, what)
-            if self._layout is None:
-                self._layout = layout
-            elif (layout.leaves, layout.shapes) != (self._layout.leaves, self._layout.shapes):
-                before = self._layout
-                if layout.size != before.size:
-                    raise ValueError(f"{what} has {layout.size:,} numbers, and before it were {before.size:,}: {RULE}")
-                if layout.sizes != before.sizes:
-                    raise ValueError(f"{what} has {layout.described}, and before it were {before.described}: {RULE}")
-            kept = self._layout.keep(leaves, what)
-            copies.append(kept)
-            if any(isinstance(each, OnDevice) for each in kept):
-                self._on_device += layout.size if not layout.is_sketch else layout.size // layout.stride
-        return copies[0], copies[1]
+    def _read(
+        self, now: float, value: Any, learning_rate: Any, validation: Any, gradient: PyTree, x: PyTree,
+        iteration: int | None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Return a step with its arrays copied, after a look at whether they are like those before."""
+        value, learning_rate = scalar(value, "value"), scalar(learning_rate, "learning_rate")
+        validation = scalar(validation, "validation")
+        if iteration is not None and (isinstance(iteration, bool) or int(iteration) != iteration):
+            raise ValueError(f"iteration={iteration!r:.40} is no whole number")
+        point = None if x is None else Reading(x, "x")
+        slope = None if gradient is None else Reading(gradient, "gradient")
+        with self._lock:
+            own = _checked(point, self._x, "x")
+            if slope is not None and own is not None:
+                slope.align(own, fill=True)
+            by_x = _checked(slope, self._gradient, "gradient")
+            if own is not None and by_x is not None and own.size != by_x.size:
+                raise ValueError(f"gradient has {by_x.size:,} numbers, and x has {own.size:,}: give the gradient by x")
+            self._x, self._gradient = own, by_x
+            for each in (point, slope):
+                self._numbers += each.size if each is not None and not each.is_large else 0
+        return now, value, learning_rate, validation, point, slope, iteration
 
     @property
     def run(self) -> RecordedRun:
-        """All steps so far, as a run with a trace, pictures, a report and a diagnosis."""
+        """The run of all steps so far; ValueError if there is none."""
         with self._lock:
-            self._flush()
-            return _run_of(
-                self._writer.trace(), self._layout, self.maximize, self.title, self._ended, list(self._writer.events)
+            self._drain()
+            if not self._rows.count:
+                raise ValueError("no step was recorded: call step in the loop before asking for its run")
+            return self._run()
+
+    def _drain(self) -> None:
+        """Move the waiting steps into the rows; devices are asked once."""
+        steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        self._numbers = 0
+        if not steps:
+            return
+        numbers, readings = _arrived(steps)
+        wide = any(len(step) > SHORT for step in steps)
+        scalars = np.full((len(steps), len(COLUMNS)), np.nan)
+        scalars[:, PLACES["seconds"]] = numbers[:, 0] - self._began
+        scalars[:, [PLACES["value"], PLACES["step_size"], PLACES["validation"]]] = numbers[:, 1:]
+        scalars[:, PLACES["iteration"]] = self._iterations(steps, numbers)
+        points = self._points(steps, readings[0]) if wide else None
+        parts = self._parts(steps, readings) if wide else [None] * 3
+        if parts[1] is not None:
+            scalars[:, PLACES["gradient_norm"]] = np.sqrt(np.sum(parts[1] ** 2, axis=1))
+        self._remember(scalars[:, PLACES["value"]], readings)
+        self._rows.append(scalars, parts, points)
+
+    def _iterations(self, steps: list[tuple[Any, ...]], numbers: np.ndarray) -> np.ndarray:
+        """Return the number of each step; a validation loss alone has that of the step before."""
+        alone = np.isnan(numbers[:, 1]) & np.isnan(numbers[:, 2]) & ~np.isnan(numbers[:, 3])
+        given = any(len(step) > SHORT and step[6] is not None for step in steps)
+        if not given and not alone.any():
+            self._validated = bool(not np.isnan(numbers[-1, 3]))
+            self._next += len(steps)
+            return np.arange(self._next - len(steps), self._next)
+        found = np.empty(len(steps))
+        for k, step in enumerate(steps):
+            further = step[4:] if len(step) > SHORT else (None, None, None)
+            if further[2] is not None:
+                self._next = int(further[2])
+            elif step[1] is None and step[2] is None and further[0] is None and further[1] is None:
+                self._next -= self._next > 0 and not self._validated
+            found[k] = self._next
+            self._next += 1
+            self._validated = step[3] is not None
+        return found
+
+    def _points(self, steps: list[tuple[Any, ...]], readings: dict[int, list[np.ndarray]]) -> np.ndarray | None:
+        """Return the points of the steps, flat; None if there are none, or if they are too large."""
+        if not readings:
+            return None
+        first = steps[min(readings)][4]
+        if not self._rows.leaves:
+            names = () if first.is_large else structure_of(first).names
+            self._rows.widen(names=names, leaves=first.names)
+        return None if first.is_large else _stacked(readings, len(steps), len(self._rows.names))
+
+    def _parts(
+        self, steps: list[tuple[Any, ...]], readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]
+    ) -> list[np.ndarray | None]:  # fmt: skip
+        """Return the norms of the leaves of points and gradients, and the gradients."""
+        if readings[1] and not self._rows.slopes:
+            first = steps[min(readings[1])][5]
+            size = first.size if first.size <= MOST_COORDINATES else 0
+            self._rows.widen(slopes=first.names, gradients=size)
+        norms = [
+            _stacked(
+                {k: [np.asarray(_norm(leaf)) for leaf in leaves] for k, leaves in found.items()}, len(steps), width
             )
+            for found, width in zip(readings, (len(self._rows.leaves), len(self._rows.slopes)), strict=True)
+        ]
+        gradients = self._rows.gradients
+        return [*norms, _stacked(readings[1], len(steps), gradients) if gradients else None]
 
-    def close(self) -> None:
-        """Finish: no more steps are taken, and the run is saved if there is a folder."""
-        with self._lock:
-            if self._is_closed:
-                return
-            self._flush()
-            self._is_closed = True
-            if self._journal is not None:
-                self._stop.set()
-                self._save(self._finish)
-
-    def _finish(self) -> None:
-        assert self._journal is not None
-        self._journal.close()
-        self.run.save(self._journal.folder, overwrite=True)
-        self._journal.remove()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def _remember(
+        self, values: np.ndarray, readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]
     ) -> None:  # fmt: skip
-        with self._lock:
-            if kind is not None:
-                words = "the loop was interrupted" if kind is KeyboardInterrupt else f"the loop raised {kind.__name__}"
-                self._ended = f"{words}: {error}" if str(error) else words
-            self.close()
-
-    def _flush_or_refuse(self) -> None:
-        if self._is_closed:
-            self._waiting.clear()
-            raise RuntimeError("this recorder is closed: begin a new one for more steps")
-        with self._lock:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Read the steps that wait, and add them to the trace and to the disk."""
-        with self._lock:
-            steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if not steps:
-                return
-            columns: list[Sequence[Any]] = list(zip(*steps, strict=True))
-            if self._on_device:
-                self._on_device = 0
-                columns = _fetch(columns)
-            points, gradients = (column.count(None) < len(steps) for column in columns[4:])
-            if (points and not self._has_points) or (gradients and not self._has_gradients):
-                self._has_points |= points
-                self._has_gradients |= gradients
-                self._widen()
-            stride = self._writer.stride
-            rows, x = self._rows(columns)
-            self._writer.append(rows, x)
-            self._count += len(steps)
-            if self._journal is not None:
-                if self._writer.stride > stride:
-                    self._restart_journal()
-                else:
-                    kept = rows[:, 0] % stride == 0
-                    self._save(partial(self._journal.append, np.hstack([rows, x])[kept]))
-
-    def _rows(self, steps: list[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the columns of some steps, and their points."""
-        value, rate, validation, seconds, points, slopes_of_points = steps
-        count, layout = len(value), self._layout
-        leaves, width = (len(layout.leaves), len(layout.names)) if layout else (0, 0)
-        norms, slopes = np.full((count, leaves), np.nan), np.full((count, leaves), np.nan)
-        x, g = np.full((count, width * self._has_points), np.nan), np.full((count, width), np.nan)
-        for trees, numbers, sizes in ((points, x, norms), (slopes_of_points, g, slopes)):
-            given = [k for k in range(count) if trees[k] is not None] if trees.count(None) < count else []
-            for k in given:
-                assert layout is not None
-                numbers[k], sizes[k] = layout.numbers(trees[k])
-        iteration = self._count + np.arange(count)
-        total = np.sqrt(np.sum(slopes**2, axis=1)) if leaves else np.full(count, np.nan)
-        spent = _numbers(seconds) - self._began
-        scalars = np.column_stack(
-            [iteration, iteration + 1, _numbers(value), total, _numbers(rate), spent, _numbers(validation)]
-        )
-        further = [norms] if self._has_points and leaves > 1 else []
-        further += [slopes] if self._has_gradients and leaves > 1 else []
-        further += [g] if self._has_gradients else []
-        return np.hstack([scalars, *further]), x
-
-    def _columns(self) -> tuple[list[str], list[str]]:
-        """Return the names of the columns and those of the points."""
-        columns, layout = list(COLUMNS), self._layout
-        if layout is None:
-            return columns, []
-        if len(layout.leaves) > 1:
-            columns += [NORMS + name for name in layout.leaves] if self._has_points else []
-            columns += [SLOPES + name for name in layout.leaves] if self._has_gradients else []
-        columns += [GRADIENT + name for name in layout.names] if self._has_gradients else []
-        return columns, list(layout.names) if self._has_points else []
-
-    def _widen(self) -> None:
-        """Give the trace more columns, which are NaN in the rows so far."""
-        old = self._writer.trace()
-        columns, names = self._columns()
-        known = old.columns | dict(zip(old.names, old.x.T, strict=True))
-        blank = np.full(len(old), np.nan)
-        self._writer = TraceWriter(names, columns)
-        x = np.column_stack([known.get(name, blank) for name in names]) if names else np.empty((len(old), 0))
-        wider = Trace({name: known.get(name, blank) for name in columns}, x, names, old.stored_events, old.stride)
-        self._writer.resume(wider, len(old.stored_events))
-        self._restart_journal()
-
-    def _restart_journal(self) -> None:
-        if self._journal is None:
+        """Keep the point with the best value, and its gradient; without values the last point."""
+        signed = np.where(np.isfinite(values), -values if self.maximize else values, np.inf)
+        here = [k for k in readings[0] if np.isfinite(signed[k])]
+        if np.isfinite(signed).any():
+            least = int(np.argmin(signed))
+            if not signed[least] >= self._least:
+                self._least = float(signed[least])
+                self._best_value = float(values[least])
+        large = self._x is not None and self._x.is_large
+        if large or not readings[0]:
             return
-        columns, names = self._columns()
-        trace = self._writer.trace()
-        layout = self._layout and {"leaves": self._layout.leaves, "shapes": self._layout.shapes}
-        header = {
-            "columns": columns, "names": names, "layout": layout, "maximize": self.maximize, "title": self.title,
-            "stride": trace.stride,
-        }  # fmt: skip
-        rows = np.column_stack([*(trace.columns[name] for name in columns), trace.x])
-        journal = self._journal
-        self._save(lambda: journal.begin(header, rows))
+        k = min(here, key=signed.__getitem__) if here else max(readings[0])
+        better = signed[k] < self._least_point if here else not np.isfinite(self._least_point)
+        if better:
+            self._least_point = float(signed[k])
+            self._best, self._best_slope = readings[0][k], readings[1].get(k)
 
-    def _save(self, write: Callable[[], object]) -> None:
-        """Write to the disk; if that fails, say so once, and let the loop go on."""
-        try:
-            write()
-        except OSError as error:
-            folder, self._journal = self._journal and self._journal.folder, None
-            place, why = shown(folder or Path()), error.strerror or error
-            warnings.warn(
-                f"{place} can't be written ({why}): the recorder goes on in memory; save it elsewhere with "
-                "recorder.run.save(folder)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+    def _run(self) -> RecordedRun:
+        trace, gradients, leaves, slopes = self._rows.trace()
+        x: PyTree = np.empty(0)
+        jac: PyTree = np.empty(0)
+        if self._best is not None and self._x is not None:
+            x = filled(self._x.tree, self._best)
+            if self._best_slope is not None and self._gradient is not None and not self._gradient.is_large:
+                jac = filled(self._gradient.tree, self._best_slope)
+        count = self._rows.count
+        message = f"recorded: {count:,} step{'s' * (count != 1)} of a loop; nothing is claimed about where it ended"
+        return RecordedRun(
+            x=x, fun=self._best_value, jac=jac, nit=int(self._rows.iteration), nfev=count,
+            njev=count if slopes else 0, outcome=Outcome.RECORDED, message=message, certificate=Certificate(),
+            trace=trace, kind="recorded", why="the loop computed it", maximized=self.maximize, title=self.title,
+            gradients=gradients, leaf_norms=leaves, leaf_slopes=slopes,
+        )  # fmt: skip
 
 
-def _begun(folder: Path, overwrite: bool) -> Journal:
-    """Return the journal of a folder that is free."""
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{shown(folder)} is a file: give a folder to write into")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise FileExistsError(
-            f"{shown(folder)} is not empty: name another folder, or give overwrite=True to replace the run in it"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    # Until this run is finished, the folder holds its journal alone.
-    (folder / RECORD).unlink(missing_ok=True)
-    return Journal(folder)
+def _checked(reading: Reading | None, before: Reading | None, name: str) -> Reading | None:
+    """Return the first reading, of which only the leaves' names and shapes are used; raise if another differs."""
+    if reading is None or before is None:
+        return reading or before
+    reading.align(before, fill=name == "gradient")
+    if not reading.is_like(before):
+        raise ValueError(f"{name} has changed its form: {_form(reading)} where it was {_form(before)}")
+    return before
 
 
-def _save_often(recorder: weakref.ref[Recorder], stop: threading.Event) -> None:
-    """Flush a recorder again and again, until it is closed or gone."""
-    while not stop.wait(EVERY):
-        alive = recorder()
-        if alive is None:
-            return
-        try:
-            alive._flush()
-        except Exception as error:  # noqa: BLE001 - an array of the loop may raise anything, and the loop must go on
-            warnings.warn(f"steps of a recorder were lost: {error}", RuntimeWarning, stacklevel=1)
-        del alive
+def _form(reading: Reading) -> str:
+    parts = [f"{name} {shape}" for name, shape in zip(reading.names, reading.shapes, strict=True)]
+    return ", ".join(parts[:3]) + ", …" * (len(parts) > 3)
 
 
-def _save_last(recorder: weakref.ref[Recorder], stop: threading.Event) -> None:
-    """Flush a recorder that is not closed when the program ends."""
-    stop.set()
-    alive = recorder()
-    if alive is not None:
-        with contextlib.suppress(Exception):
-            alive._flush()
+def _arrived(
+    steps: list[tuple[Any, ...]],
+) -> tuple[np.ndarray, tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]]:
+    """Return the numbers of steps, and the leaves of their points and gradients; devices are asked once."""
+    readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]] = ({}, {})
+    if all(len(step) == SHORT for step in steps):
+        return np.array(steps, dtype=float), readings
+    held: list[np.ndarray | Remote] = []
+    for step in steps:
+        if len(step) > SHORT:
+            held += [each for each in step[1:4] if isinstance(each, np.ndarray | Remote)]
+            held += [array for reading in step[4:6] if reading is not None for array in reading.arrays]
+    arrived = iter(fetched(held))
+    rows = []
+    for k, step in enumerate(steps):
+        if len(step) == SHORT:
+            rows.append(step)
+            continue
+        given = [next(arrived).reshape(()) if isinstance(each, np.ndarray | Remote) else each for each in step[1:4]]
+        rows.append((step[0], *given))
+        for found, reading in zip(readings, step[4:6], strict=True):
+            if reading is not None:
+                found[k] = [next(arrived) for _ in reading.arrays]
+    return np.array(rows, dtype=float), readings
 
 
-def _numbers(values: Sequence[Any]) -> np.ndarray:
-    """Return numbers as an array, NaN where one is missing."""
-    return np.array(values, dtype=float)
+def _stacked(found: dict[int, list[np.ndarray]], rows: int, width: int) -> np.ndarray | None:
+    if not found:
+        return None
+    whole = np.full((rows, width), np.nan)
+    for k, leaves in found.items():
+        whole[k] = np.concatenate([np.ravel(leaf) for leaf in leaves])
+    return whole
 
 
-def _fetch(columns: list[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return the columns of steps with the numbers of what waits on devices, read in one transfer."""
-    waiting = [each for column in columns[:3] for each in column if isinstance(each, OnDevice)]
-    waiting += [each for column in columns[4:] for tree in column for each in tree or () if isinstance(each, OnDevice)]
-    arrays = dict(zip(map(id, waiting), fetched(waiting), strict=True))
-
-    def host(each: Any) -> Any:
-        return arrays[id(each)] if isinstance(each, OnDevice) else each
-
-    scalars = [[host(each)[0] if isinstance(each, OnDevice) else each for each in column] for column in columns[:3]]
-    trees = [[None if tree is None else [host(each) for each in tree] for tree in column] for column in columns[4:]]
-    return [*scalars, columns[3], *trees]
-
-
-def _run_of(
-    trace: Trace, layout: Layout | None, maximize: bool, title: str, ended: str, events: list[Event]
-) -> RecordedRun:  # fmt: skip
-    """Return the run of the rows of a recorder."""
-    columns = {name: trace.columns.pop(name) for name in list(trace.columns) if name not in COLUMNS}
-    gradients = [each for name, each in columns.items() if name.startswith(GRADIENT)]
-    value = np.where(np.isfinite(trace.value), trace.value, np.nan)
-    known = bool(np.isfinite(value).any())
-    best = int(np.nanargmax(value) if maximize else np.nanargmin(value)) if known else len(trace) - 1
-    trace = Trace(trace.columns, trace.x, list(trace.names), events, trace.stride)
-    count = int(trace.columns["evaluations"][-1]) if len(trace) else 0
-    given = np.isfinite(trace.gradient_norm)
-    steps = f"{count:,} {'step' if count == 1 else 'steps'}"
-    message = f"{Outcome.RECORDED}: {steps} of a loop; {ended or 'nothing is claimed'}"
-    g = np.column_stack(gradients) if gradients else None
-    return RecordedRun(
-        x=_point(layout, trace.x[best]) if len(trace) else np.empty(0),
-        fun=float(value[best]) if known else math.nan,
-        jac=_point(layout, g[best]) if g is not None and len(trace) else np.empty(0),
-        nit=max(count - 1, 0), nfev=count, njev=int(given.sum()), outcome=Outcome.RECORDED, message=message,
-        certificate=Certificate(), trace=trace, kind="recorded", why="a loop of the user's own has recorded it",
-        maximized=maximize, title=title, seconds=float(trace.seconds[-1]) if len(trace) else math.nan, gradients=g,
-        leaf_norms={name.removeprefix(NORMS): each for name, each in columns.items() if name.startswith(NORMS)},
-        leaf_slopes={name.removeprefix(SLOPES): each for name, each in columns.items() if name.startswith(SLOPES)},
-    )  # fmt: skip
-
-
-def _point(layout: Layout | None, row: np.ndarray) -> PyTree:
-    """Return the point of a row as arrays by name; the row itself if there is one array, or a sketch."""
-    if layout is None or layout.is_sketch or not row.size:
-        return row.copy()
-    if layout.leaves == ("",):
-        return row.reshape(layout.shapes[0])[()]
-    parts = np.split(row, np.cumsum(layout.sizes)[:-1])
-    return {
-        name: part.reshape(shape)[()] for name, part, shape in zip(layout.leaves, parts, layout.shapes, strict=True)
-    }
-
-
-def load_journal(folder: Path) -> RecordedRun:
-    """Return the run of a recorder that is still at work, or has died.
-
-    Parameters
-    ----------
-    folder : Path
-        Its folder.
-
-    Returns
-    -------
-    RecordedRun
-        The run so far.
-    """
-    header, rows = read_journal(folder)
-    width = len(header["columns"])
-    columns = dict(zip(header["columns"], rows[:, :width].T.copy(), strict=True))
-    for count in ("iteration", "evaluations"):
-        columns[count] = columns[count].astype(np.int64)
-    trace = Trace(columns, rows[:, width:].copy(), header["names"], [], header["stride"])
-    found = header["layout"]
-    layout = found and Layout(tuple(found["leaves"]), tuple(map(tuple, found["shapes"])))
-    ended = "the recorder was not closed: the loop goes on, or has died"
-    return _run_of(trace, layout, header["maximize"], header["title"], ended, [])
+def _norm(leaf: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.linalg.norm(leaf.ravel()))

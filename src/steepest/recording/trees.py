@@ -1,88 +1,151 @@
-"""The leaves of a point: an array, or dicts, lists, modules and other containers of arrays."""
+"""Take trees of arrays apart: containers of Python and of JAX, with the names of their leaves."""
 
 from __future__ import annotations
 
-import numbers
-import sys
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
-from steepest.printable import quoted
+from steepest.derivatives.structure import Structure
+from steepest.recording.numbers import PLAIN, all_taken
+from steepest.types import Array, PyTree
 
-Leaves = list[tuple[str, Any]]
+# Beyond so many coordinates only the norms of the leaves are recorded: the projections of a sketch would take 13 MB at
+# this size, and each point 0.8 MB. Chosen, not measured.
+MOST_RECORDED = 100_000
 
 
-def leaves_of(tree: Any, what: str, slopes: bool = False) -> Leaves:
-    """Return the arrays of a point with their names.
+class Reading:
+    """A point or a gradient at one step, which nobody else can change.
 
     Parameters
     ----------
-    tree : array or tree
-        The point: an array or number; dicts, lists and tuples of arrays; a module of PyTorch, which has named
-        parameters, or their iterator; or any container that JAX knows, if JAX is loaded.
-    what : str
-        The argument, for errors.
-    slopes : bool, optional
-        Whether to take the gradients (``.grad``) of a module's parameters in their place.
+    tree : tree
+        The point as the user gave it.
+    name : str
+        What it is: "x" or "gradient".
 
-    Returns
-    -------
-    list of (str, array)
-        The arrays by name; "" for a single one.
-
-    Raises
-    ------
-    TypeError
-        If it holds something that is no array.
+    Attributes
+    ----------
+    names : list of str
+        The names of the leaves; "x" if there are no names. Those of a gradient are the names of the point.
+    shapes : list of tuple
+        Their shapes.
+    arrays : list of array or Remote
+        The leaves, or their norms if they are too large to be recorded.
     """
-    found: Leaves = []
-    _walk(tree, "", what, slopes, found)
-    return found
 
+    __slots__ = ("arrays", "is_large", "names", "shapes", "size", "tree")
 
-def _walk(node: Any, name: str, what: str, slopes: bool, found: Leaves) -> None:
-    if node is None:
-        return
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            _walk(value, f"{name}.{key}" if name else str(key), what, slopes, found)
-    elif hasattr(node, "named_parameters"):
-        for key, value in node.named_parameters():
-            found.append((f"{name}.{key}" if name else key, _slope(value, key) if slopes else value))
-    elif isinstance(node, list | tuple | Iterator):
-        children = list(node)
-        if children and all(isinstance(each, numbers.Number) for each in children):
-            found.append((name, np.array(children, dtype=float)))
+    def __init__(self, tree: PyTree, name: str) -> None:
+        if type(tree) is np.ndarray or type(tree) in PLAIN:
+            found = [("x", tree)]
+        else:
+            tree = listed(tree)
+            found = list(leaves_of(tree, "x", ""))
+        self.tree = skeleton(tree, iter(range(len(found)))) if type(tree) is not np.ndarray else 0
+        self.names = [each for each, _ in found]
+        self.shapes = [tuple(map(int, np.shape(leaf))) for _, leaf in found]
+        self.size = sum(map(math.prod, self.shapes))
+        self.is_large = self.size > MOST_RECORDED
+        if not self.size:
+            raise ValueError(f"{name} is empty: it must hold at least one number, or be left out")
+        named = [(name if each == "x" else f"{name}: {each}", leaf) for each, leaf in found]
+        self.arrays = all_taken(named, norms=self.is_large)
+
+    def is_like(self, other: Reading) -> bool:
+        """Tell whether another reading has the same leaves."""
+        return self.shapes == other.shapes and self.names == other.names
+
+    def align(self, other: Reading, fill: bool) -> None:
+        """Put the leaves in the order of another reading, if it has the same; JAX sorts the keys of dicts.
+
+        With `fill`, leaves that only the other has are zero here: a parameter that took no part in a loss has no
+        gradient in PyTorch.
+        """
+        own, others = set(self.names), set(other.names)
+        if self.names == other.names or not (own <= others if fill else own == others):
             return
-        keys = getattr(node, "_fields", None)
-        for k, value in enumerate(children):
-            inner = (f"{name}.{keys[k]}" if name else keys[k]) if keys else f"{name}[{k}]"
-            from_module = slopes and hasattr(value, "grad") and isinstance(node, Iterator)
-            _walk(_slope(value, inner) if from_module else value, inner, what, slopes, found)
-    elif isinstance(node, numbers.Number) or any(
-        hasattr(node, each) for each in ("shape", "__array__", "__dlpack__", "detach")
-    ):
-        found.append((name, node))
-    else:
-        found += [(f"{name}{key}", value) for key, value in _by_jax(node, what)]
+        given = dict(zip(self.names, zip(self.shapes, self.arrays, strict=True), strict=True))
+        zeros = {
+            name: (shape, np.asarray(0.0) if self.is_large else np.zeros(shape))
+            for name, shape in zip(other.names, other.shapes, strict=True)
+        }
+        found = [given.get(name, zeros[name]) for name in other.names]
+        self.names, self.tree = other.names, other.tree
+        self.shapes, self.arrays = [shape for shape, _ in found], [array for _, array in found]
+        self.size = sum(map(math.prod, self.shapes))
 
 
-def _slope(parameter: Any, name: str) -> Any:
-    if parameter.grad is None:
-        raise ValueError(f"the parameter {name} has no gradient: call step() after backward() and before zero_grad()")
-    return parameter.grad
+def listed(tree: PyTree) -> PyTree:
+    """Return a tree with a generator, such as the parameters of a module of PyTorch, as a list."""
+    return list(tree) if isinstance(tree, Iterator) else tree
 
 
-def _by_jax(node: Any, what: str) -> Leaves:
-    """Return the leaves of a container that is registered with JAX."""
-    jax = sys.modules.get("jax")
-    if jax is not None:
-        found, _ = jax.tree_util.tree_flatten_with_path(node)
-        if not (len(found) == 1 and found[0][1] is node):
-            return [(jax.tree_util.keystr(path), value) for path, value in found]
-    raise TypeError(
-        f"{what} holds {quoted(node)}, a {type(node).__name__}: give arrays, or dicts and lists of arrays, or a module "
-        "with named_parameters()"
-    )
+def children_of(tree: PyTree) -> list[tuple[str, PyTree]] | None:
+    """Return what a container holds, with names; None for an array or a number."""
+    if hasattr(tree, "items") and hasattr(tree, "keys"):
+        return [(f".{key}", tree[key]) for key in tree]
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return [(f".{key}", value) for key, value in zip(tree._fields, tree, strict=True)]
+    if isinstance(tree, list | tuple):
+        if all(type(each) in PLAIN and each is not None for each in tree):
+            return None
+        return [(f"[{k}]", value) for k, value in enumerate(tree)]
+    if hasattr(tree, "shape") or hasattr(tree, "__array__") or type(tree) in PLAIN or isinstance(tree, str):
+        return None
+    if type(tree).__module__.split(".")[0] != "builtins" and not is_dataclass_of_arrays(tree):
+        from steepest.saving.points import children_of as jax_children
+
+        # The modules of Flax and Equinox are containers of JAX.
+        found = jax_children(tree)
+        return [(f".{key}", value) for key, value in found.items()] if list(found) != [""] else None
+    if is_dataclass_of_arrays(tree):
+        return [(f".{each.name}", getattr(tree, each.name)) for each in fields(tree)]
+    return None
+
+
+def is_dataclass_of_arrays(tree: Any) -> bool:
+    """Tell whether an object is a plain dataclass, which JAX does not know."""
+    return is_dataclass(tree) and not isinstance(tree, type) and not hasattr(tree, "tree_flatten")
+
+
+def leaves_of(tree: PyTree, name: str, path: str) -> Iterator[tuple[str, Array]]:
+    """Yield the leaves of a tree with their names, such as "w" or "layers[0].w"; those that are None are left out."""
+    if tree is None:
+        return
+    children = children_of(tree)
+    if children is None:
+        yield path.removeprefix(".") or name, tree
+        return
+    for key, value in children:
+        yield from leaves_of(value, name, path + key)
+
+
+def skeleton(tree: PyTree, numbers: Iterator[int]) -> PyTree:
+    """Return a tree of dicts, lists and tuples with the number of each leaf in its place."""
+    children = children_of(tree)
+    if children is None:
+        return next(numbers)
+    inner = {key: skeleton(value, numbers) for key, value in children if value is not None}
+    if isinstance(tree, list):
+        return list(inner.values())
+    return tuple(inner.values()) if isinstance(tree, tuple) else {key.removeprefix("."): v for key, v in inner.items()}
+
+
+def filled(tree: PyTree, leaves: list[np.ndarray]) -> PyTree:
+    """Return a skeleton with its leaves in their places."""
+    if isinstance(tree, dict):
+        return {key: filled(value, leaves) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(filled(value, leaves) for value in tree)
+    return leaves[tree] if leaves[tree].ndim else leaves[tree][()]
+
+
+def structure_of(reading: Reading) -> Structure:
+    """Return the layout of a point, with a name for each coordinate."""
+    zeros = [np.zeros(shape) for shape in reading.shapes]
+    return Structure.of(filled(reading.tree, zeros))[0]

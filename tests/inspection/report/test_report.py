@@ -368,7 +368,9 @@ def test_a_run_that_diverged_says_so_and_where_it_was_best(paged):
     assert page.one("section", id="outcome").attributes["class"] == "verdict bad"
     assert "keep the step below 1" in page.one("section", id="outcome").text
     assert facts_in(page)["Best value"] == "162 at the start: no later point is better"
-    assert "Apart from the outcome, nothing suspicious" in page.one("section", id="findings").text
+    findings = page.one("section", id="findings")
+    assert "Step above the stability limit." in findings.text
+    assert any("st.gradient_descent(" in each.text for each in findings.all("pre"))
 
 
 def test_a_best_point_outside_the_record_is_not_called_the_start(paged):

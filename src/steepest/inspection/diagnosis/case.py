@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from steepest.call import Call, Code
-from steepest.inspection.diagnosis.curvature import Curvature, measured
+from steepest.inspection.diagnosis.at_hand import RowsAtHand
+from steepest.inspection.diagnosis.curvature import Curvature, measured, seen
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.diagnosis.pace import Pace
 from steepest.inspection.diagnosis.tail import Tail, tail_of
@@ -147,7 +148,8 @@ class Case:
         """The points, one for each row; None if they are not recorded, or only as a sketch."""
         x = np.asarray(self.trace.x, dtype=float)
         size = sum(np.size(leaf) for leaf in _leaves(self.run.x))
-        return x if x.shape[1] and x.shape[1] == size else None
+        is_sketch = any(str(name).startswith("projection ") for name in self.trace.names[-1:])
+        return x if x.shape[1] and x.shape[1] == size and not is_sketch else None
 
     @cached_property
     def fit(self) -> FitLike | None:
@@ -159,6 +161,11 @@ class Case:
     def basis(self) -> BasisLike | None:
         """The loss, the penalty and the rows of the fit; None if they are not at hand."""
         return getattr(self.fit, "basis", None)
+
+    @cached_property
+    def rows(self) -> RowsAtHand | None:
+        """The rows that the fit learned from; None if they are not at hand."""
+        return RowsAtHand.of(self.fit)
 
     @cached_property
     def pace(self) -> Pace:
@@ -182,6 +189,11 @@ class Case:
     def is_batched(self) -> bool:
         """Whether the steps were taken on batches of rows."""
         return self.asked("batch_size") is not None
+
+    @property
+    def noisy(self) -> bool:
+        """Whether values at one point are known to differ from call to call."""
+        return float(getattr(self.run, "noise", 0.0) or 0.0) > 0
 
     @cached_property
     def place(self) -> np.ndarray | None:
@@ -208,7 +220,12 @@ class Case:
 
     @cached_property
     def curvature(self) -> Curvature | None:
-        """The curvature at `place`, by up to five products with the Hessian; None if it can't be measured."""
+        """The curvature at `place`, by up to five products with the Hessian, else by the gradients of the trace.
+
+        None if it is not known.
+        """
+        if self.slope_at_place is None:
+            return self._curvature_seen()
         slope, x = self.slope_at_place, self.place
         if slope is None or x is None or len(slope) != len(x) or getattr(self.run, "within", None) is not None:
             return None
@@ -218,6 +235,17 @@ class Case:
             length = np.linalg.norm(first)
             other = other / np.linalg.norm(other) / 10 + (first / length if length > 0 else 0.0)
         return measured(lambda v: self.function.product(x, v), slope, other, self.free)
+
+    def _curvature_seen(self) -> Curvature | None:
+        x, g = self.points, self.gradients
+        rows = self.sane[:-1] if len(self.sane) > 1 else self.sane
+        if x is None or g is None or len(g) != len(x) or len(rows) <= x.shape[1]:
+            return None
+        if len(rows) > MOST_PAIRS:
+            rows = rows[np.unique(np.geomspace(1, len(rows), MOST_PAIRS).astype(int) - 1)]
+        rows = rows[np.isfinite(g[rows]).all(axis=1)]
+        with np.errstate(all="ignore"):
+            return seen(x[rows], g[rows]) if len(rows) else None
 
     @cached_property
     def gradients(self) -> np.ndarray | None:
@@ -297,7 +325,7 @@ class Case:
 
     @cached_property
     def top_curvature(self) -> float:
-        """The largest curvature: at `place` if it was probed, else that seen on the way; NaN if it is not known."""
+        """The largest curvature: at `place` if that is known, else that seen on the way; NaN if it is not known."""
         return self.top_seen if self.curvature is None else self.curvature.top
 
     @cached_property

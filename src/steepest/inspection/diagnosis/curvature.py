@@ -11,6 +11,8 @@ import numpy as np
 MOST_PRODUCTS = 5
 # Eigenvalues below this share of the largest are rounding errors of products that come from differences.
 ROUNDING = 1e-7
+# A path shows the Hessian of at most so many parameters, in directions that make up this share of its moves at least.
+MOST_SEEN, CLEAR, ALIKE = 20, 1e-5, 0.05
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ class Curvature:
         The gradient at the point.
     is_whole : bool
         Whether the space is that of all parameters, so that the eigenvalues are those of the Hessian.
+    is_measured : bool
+        Whether the function was evaluated for it, and not only its trace read.
     """
 
     values: np.ndarray
     vectors: np.ndarray
     slope: np.ndarray
     is_whole: bool
+    is_measured: bool = True
 
     @property
     def top(self) -> float:
@@ -127,8 +132,8 @@ def measured(
 
     Notes
     -----
-    The method of Rayleigh and Ritz in the space of g, Hg, H²g and of another vector and its image. The gap in this space
-    is at most the true one.
+    The method of Rayleigh and Ritz in the space of g, Hg, H²g and of another vector and its image. The gap in this
+    space is at most the true one.
     """
     slope = np.where(free, slope, 0.0)
     size = int(free.sum())
@@ -158,3 +163,39 @@ def measured(
     small = space @ np.array(images).T
     values, vectors = np.linalg.eigh((small + small.T) / 2)
     return Curvature(values, vectors.T @ space, slope, is_whole)
+
+
+def seen(points: np.ndarray, slopes: np.ndarray) -> Curvature | None:
+    """Return the curvature that the gradients along a path show, if one Hessian explains them all.
+
+    Parameters
+    ----------
+    points, slopes : array of shape (rows, parameters)
+        Points that follow each other, and the gradients there.
+
+    Returns
+    -------
+    Curvature or None
+        The curvature, with the gradient at the last point; None if the path does not show all of it, or shows that it
+        differs from place to place.
+
+    Examples
+    --------
+    >>> points = np.array([[4.0, 1.0], [2.0, -1.0], [1.0, 2.0], [0.0, 1.0]])
+    >>> seen(points, points * [2.0, 8.0]).values.round(9)
+    array([2., 8.])
+    """
+    size = points.shape[1]
+    moves, turns = np.diff(points, axis=0), np.diff(slopes, axis=0)
+    long = np.linalg.norm(moves, axis=1)
+    kept = (long > 0) & np.isfinite(turns).all(axis=1) & np.isfinite(moves).all(axis=1)
+    if size > MOST_SEEN or kept.sum() < size:
+        return None
+    moves, turns = moves[kept] / long[kept, None], turns[kept] / long[kept, None]
+    found, _, rank, _ = np.linalg.lstsq(moves, turns, rcond=CLEAR)
+    # A Hessian is symmetric, and explains the changes of the gradients up to a few percent.
+    left, odd = np.linalg.norm(moves @ found - turns), np.linalg.norm(found - found.T)
+    if rank < size or not left <= ALIKE * np.linalg.norm(turns) or not odd <= ALIKE * np.linalg.norm(found):
+        return None
+    values, vectors = np.linalg.eigh((found + found.T) / 2)
+    return Curvature(values, vectors.T, slopes[-1], is_whole=True, is_measured=False)

@@ -91,9 +91,9 @@ class Pace:
         rule = str(direction.get("name", ""))
         decay = direction.get("decay", 0.0) if rule in WITH_VELOCITY else 0.0
         count = float(iteration[-1] - iteration[0]) if len(iteration) else 0.0
-        known = np.isfinite(size) & (size > 0)
+        known = np.isfinite(size) & (size >= 0)
         known[:1] &= is_loop
-        if not known.any():
+        if not known.any() or not (size[known] > 0).any():
             return cls("unknown", rule, float(decay), np.nan, np.nan, np.nan, count)  # type: ignore[arg-type]
         sizes = size[known]
         peak, last = float(sizes.max()), float(sizes[-max(1, len(sizes) // 10) :].mean())

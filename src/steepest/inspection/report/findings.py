@@ -37,8 +37,8 @@ EVENTS: dict[str, tuple[Level, str]] = {
     "saddle": ("note", "A saddle was met, and left"),
     "features": ("note", "Columns were replaced or left out"),
     "members": ("note", "The network has several members"),
-    "collinear": ("warning", "Columns depend on each other"),
-    "ill-conditioned": ("warning", "Columns nearly depend on each other"),
+    "collinear": ("warning", "Collinear columns"),
+    "ill-conditioned": ("warning", "Collinear columns"),
     "rank-deficient": ("warning", "The data do not determine all parameters"),
     "dead units": ("warning", "Units of the network are dead"),
     "saturated": ("warning", "The probabilities are too sure of themselves"),
@@ -46,7 +46,7 @@ EVENTS: dict[str, tuple[Level, str]] = {
 }
 # These kinds are left out if a warning about the table has one of these titles, and so names the columns.
 BY_COLUMNS = ("collinear", "ill-conditioned", "rank-deficient")
-DEPENDENCES = ("columns depend on each other", "columns nearly depend on each other", "more columns than rows")
+DEPENDENCES = ("collinear columns", "duplicated column", "more columns than rows")
 # The most parameters that a finding names.
 MOST_NAMED = 6
 _COLUMNS = tuple(EVENTS[kind][1] for kind in BY_COLUMNS)

@@ -46,7 +46,7 @@ def rare_class(fitted: FittedTable) -> Iterator[Finding]:
     cure = f"Judge the fit by its log loss, and by the confusion table (fit.score.confusion) for {those}."
     if isinstance(fitted.loss, LogLoss):
         cure = f"{cure[:-1]}; to find more of it, call a row {classes[int(rare[0])]!r} at a lower probability than ½."
-    yield Finding("warning", "rare class" if len(rare) == 1 else "rare classes", text, cure)
+    yield Finding("warning", "class imbalance", text, cure)
 
 
 def few_numbers(fitted: FittedTable) -> Iterator[Finding]:

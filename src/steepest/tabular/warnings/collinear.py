@@ -21,9 +21,8 @@ from steepest.tabular.warnings.words import option
 MOST_COLUMNS = 500
 # The most terms of a combination that is written out.
 MOST_TERMS = 6
-# The titles of reports for the same, which they then leave out.
 _NO_CODES = np.zeros(1, dtype=int)
-DEPENDENT, NEARLY = "columns depend on each other", "columns nearly depend on each other"
+COLLINEAR, DUPLICATED = "collinear columns", "duplicated column"
 
 
 def collinear_columns(fitted: FittedTable) -> Iterator[Finding]:
@@ -87,7 +86,7 @@ def adds_up_to_target(fitted: FittedTable) -> Iterator[Finding]:
     sum_ = _sum(fitted, used.tolist(), slopes, float(fitted.y.mean() - slopes @ moments.mean[used]))
     text = f"{listed(owners)} determine {fitted.target} together" + (f" ({fitted.target} = {sum_})." if sum_ else ".")
     cure = f"Are they known before {fitted.target} is? If not: {option('drop', owners)}."
-    yield Finding("warning", TITLE.replace("a column", "columns"), text, cure)
+    yield Finding("warning", TITLE, text, cure, changes={"drop": owners})
 
 
 def _weights(X: np.ndarray, y: np.ndarray) -> np.ndarray | None:
@@ -140,7 +139,9 @@ def _exact(fitted: FittedTable, owner: str, relations: list[Relation]) -> Findin
             owner = other
     drop, leave = _dropped(fitted, owner, others)
     cure = f"Their coefficients can't be told apart; {leave}: {option('drop', drop)}."
-    return Finding("warning", DEPENDENT, f"{what}.", cure)
+    twins = len(relations) == len(relations[0].others) == 1
+    name = DUPLICATED if twins and formula is not None else COLLINEAR
+    return Finding("warning", name, f"{what}.", cure, changes={"drop": drop})
 
 
 def _near(fitted: FittedTable, owner: str, relations: list[Relation]) -> Finding:
@@ -156,7 +157,7 @@ def _near(fitted: FittedTable, owner: str, relations: list[Relation]) -> Finding
     )
     drop, leave = _dropped(fitted, owner, list(dict.fromkeys(fitted.owners[k] for k in worst.others)))
     cure = f"If the coefficients matter, {leave}: {option('drop', drop)}; predictions hardly suffer."
-    return Finding("warning", NEARLY, text, cure)
+    return Finding("warning", COLLINEAR, text, cure, changes={"drop": drop})
 
 
 def _dropped(fitted: FittedTable, owner: str, others: list[str]) -> tuple[list[str], str]:

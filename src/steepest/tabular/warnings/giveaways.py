@@ -16,7 +16,7 @@ from steepest.tabular.warnings.words import option
 
 # A column with values in fewer rows than this part is not looked at.
 LEAST_KNOWN = 0.1
-TITLE = "a column may give the target away"
+TITLE = "leaking column"
 
 
 def giveaways(fitted: FittedTable) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def giveaways(fitted: FittedTable) -> Iterator[Finding]:
                 filled = not math.isnan(left_out)
                 where = f", except where it is its mean, {mean:.4g}, as missing values are" if filled else ""
                 cure = f"Is it known before {fitted.target} is? If not: {option('drop', [part.column])}."
-                yield Finding("warning", TITLE, f"{part.column} {told}{where}.", cure)
+                yield Finding("warning", TITLE, f"{part.column} {told}{where}.", cure, changes={"drop": [part.column]})
                 break
 
 

@@ -67,19 +67,17 @@ def rows_that_own_the_fit(fitted: FittedTable) -> Iterator[Finding]:
     if by is free:
         size += ", both without a penalty"
     if len(which) == 1:
-        title, look = "a row decides the fit", f"Look at {which[0]}: if it is wrong, correct or delete it."
+        look = f"Look at {which[0]}: if it is wrong, correct or delete it."
         text = f"without {which[0]} of the table the coefficients would be others ({size})."
     else:
-        title, look = (
-            f"{len(which):,} rows decide the fit",
-            "Look at these rows: if they are wrong, correct or delete them.",
-        )
+        look = "Look at these rows: if they are wrong, correct or delete them."
         text = f"without one of {listed(which)} the coefficients would be others ({which[0]}: {size})."
     if choosers:
         chose = "It" if len(which) == 1 else listed(choosers).capitalize()
         text += f" {chose} probably also chose the penalty."
-    robust = " Otherwise loss='huber' (--loss huber) gives such rows less weight." * isinstance(fitted.loss, Squared)
-    yield Finding("warning", title, text, look + robust)
+    squared = isinstance(fitted.loss, Squared)
+    robust = " Otherwise loss='huber' (--loss huber) gives such rows less weight." * squared
+    yield Finding("warning", "outliers", text, look + robust, changes={"loss": "huber"} if squared else {})
 
 
 def _ridge(fitted: FittedTable) -> float:

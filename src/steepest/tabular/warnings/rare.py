@@ -43,7 +43,8 @@ def nearly_constant(fitted: FittedTable) -> Iterator[Finding]:
                 f"{part.column} is {value} in {rows - len(others):,} of {rows:,} training rows, and other in {which}."
             )
             learned = f"What it does is learned from {counted(len(others), 'row')} alone; to leave it out:"
-            yield Finding("warning", "nearly constant column", text, f"{learned} {option('drop', [part.column])}.")
+            cure, changes = f"{learned} {option('drop', [part.column])}.", {"drop": [part.column]}
+            yield Finding("warning", "nearly constant column", text, cure, changes=changes)
 
 
 def levels_seen_once(fitted: FittedTable) -> Iterator[Finding]:

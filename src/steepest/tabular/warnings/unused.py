@@ -50,7 +50,8 @@ def left_out_columns(fitted: FittedTable) -> Iterator[Finding]:
     if constant := [column for column, reason in left_out if reason == "constant"]:
         have, they = ("has", "it was") if len(constant) == 1 else ("have", "they were")
         text = f"{listed(constant)} {have} one value in all training rows, so {they} left out."
-        yield Finding("warning", CONSTANT_TITLE, text, f"To say so: {option('drop', constant)}.")
+        cure = f"To say so: {option('drop', constant)}."
+        yield Finding("warning", CONSTANT_TITLE, text, cure, changes={"drop": constant})
 
 
 def ids_as_numbers(fitted: FittedTable) -> Iterator[Finding]:
@@ -78,4 +79,5 @@ def ids_as_numbers(fitted: FittedTable) -> Iterator[Finding]:
             text = f"{part.column} has {distinct:,} different whole numbers in {len(fitted.y):,} training rows and the "
             text += "name of an identifier, but is used as a measurement."
             cure = f"If it only tells rows or groups apart: {option('drop', [part.column])}."
-            yield Finding("warning", "identifier used as a number", text, cure)
+            changes = {"drop": [part.column]}
+            yield Finding("warning", "identifier used as a number", text, cure, changes=changes)

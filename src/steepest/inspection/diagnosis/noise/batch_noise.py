@@ -10,7 +10,7 @@ import numpy as np
 from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.rows import OF_DESCENT, Batches, batches, gain, is_much, row_gradients
+from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false, number
 from steepest.trace import Outcome
@@ -42,15 +42,18 @@ def batch_noise(case: Case) -> Iterator[Finding]:
         yield from _recorded(case)
         return
     batch, tail = batches(case), Tail(case.value)
-    if batch is None or not tail.is_long or tail.still_falls or tail.half.mean() >= tail.series[0]:
+    if batch is None or not tail.is_long or tail.still_falls:
         return
     excess, is_measured = _excess(case, tail)
+    # The loss may hover above its start, if the points around which it hovers are below.
+    if tail.half.mean() - (excess if is_measured else 0.0) >= tail.series[0]:
+        return
     gradients = None
-    if is_false(case.asked("shuffle")) and not is_much(excess, case, tail):
+    if is_false(case.asked("shuffle")) and not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         # In the same order each epoch ends in the same place, so that the points don't show the noise.
         gradients = row_gradients(case, batch)
         excess = max(excess, (gain(case, batch, gradients) if gradients is not None else None) or 0.0)
-    if not is_much(excess, case, tail):
+    if not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     gradients = row_gradients(case, batch) if gradients is None else gradients
     evidence = "Judged from the trace alone."
@@ -91,7 +94,7 @@ def _excess(case: Case, tail: Tail) -> tuple[float, bool]:
 
 def _cure(case: Case, batch: Batches, excess: float, tail: Tail) -> str:
     """Say which batch size or which step reaches the tolerance: the floor is proportional to step / batch size."""
-    wanted = (number(case.asked("tolerance")) or WANTED) * float(tail.series[0] - tail.half.mean())
+    wanted = (number(case.asked("tolerance")) or WANTED) * float(tail.series[0] - tail.half.mean() + excess)
     times = excess / wanted if wanted > 0 else 10.0
     needed = math.ceil(batch.size * times)
     larger = f"batch_size={needed}" if not batch.rows or needed < batch.rows else "all rows (leave batch_size out)"
@@ -122,9 +125,6 @@ def _recorded(case: Case) -> Iterator[Finding]:
     if len(rate) and rate[-1] < 0.5 * rate.max():
         return
     known = slope[np.isfinite(slope) & (slope > 0)]
-    descent = float(tail.series[: max(1, len(tail.series) // 50)].mean() - tail.half.mean())
-    if descent <= 0:
-        return
     last = known[len(known) // 2 :]
     gradients = getattr(case.run, "gradients", None)
     evidence, confidence = "Judged from the trace alone.", 0.6
@@ -148,7 +148,10 @@ def _recorded(case: Case) -> Iterator[Finding]:
         excess = float(rate[-1]) * float(np.mean(last**2)) / 4 if len(rate) else tail.spread
     else:
         excess = tail.spread
-    if excess < OF_DESCENT * descent:
+    start = float(tail.series[: max(1, len(tail.series) // 50)].mean())
+    descent = start - (float(tail.half.mean()) - excess)
+    # Without gradients a loop that did not get below its start shows nothing.
+    if not is_much(excess, start, float(tail.half.mean())) or descent <= (0 if len(last) >= 8 else excess):
         return
     step = f"learning_rate = {float(rate[-1]) / 10:.3g}" if len(rate) else ""
     yield Finding(

@@ -9,7 +9,14 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.rows import batches, gain, is_much, row_gradients
+from steepest.inspection.diagnosis.noise.rows import (
+    Batches,
+    batches,
+    gain,
+    is_much,
+    row_gradients,
+    row_numbers,
+)
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false
 from steepest.trace import Outcome
@@ -20,8 +27,10 @@ NAME = "unshuffled rows"
 ORDERS, BLOCKS = 200, 20
 # The variance between blocks must be so many times that of chance: less bends the path too little to matter.
 MUCH = 1.25
-# Losses repeat from pass to pass if they correlate by this much, and are in an order if neighbours do.
-REPEATS, NEIGHBOURS = 0.6, 0.5
+# Passes are the same if they correlate by this much; their rows are in an order if neighbours do by this much.
+REPEATS, NEIGHBOURS = 0.9, 0.3
+# The last steps that are looked at, and the random projections of long gradients, which keep their correlations.
+MOST_STEPS, MOST_COLUMNS = 20_000, 16
 # Fewer passes, or fewer batches in a pass, show no period.
 LEAST_PASSES, LEAST_PERIOD = 3, 6
 # The swing of a pass must be at least this share of the descent.
@@ -53,11 +62,13 @@ def order(case: Case) -> Iterator[Finding]:
     if gradients is None:
         yield from _from_trace(case, tail)
         return
-    times = _times_more(gradients)
+    times, of = _times_more(gradients), "gradients"
+    if times < MUCH:
+        times, of = _times_more_targets(case, batch), "targets"
     if times < MUCH:
         return
     excess = gain(case, batch, gradients)
-    if excess is None or not is_much(excess, case, tail):
+    if excess is None or not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     yield Finding(
         "warning",
@@ -65,11 +76,11 @@ def order(case: Case) -> Iterator[Finding]:
         "The rows are in an order, and the batches were taken in it (shuffle=False): each batch holds rows that are "
         f"alike and pulls its own way, and the loss ended at least {excess:.2g} above what it could be.",
         "Shuffle the rows in each epoch.",
-        f"Blocks of neighbouring rows have gradients that differ {math.sqrt(times):.1f} times more than blocks of"
+        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times more than blocks of"
         " rows in a random order.",
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
         "NoiseConeDisplay",
-        0.96,
+        0.96 if of == "gradients" else 0.95,
     )
 
 
@@ -96,6 +107,17 @@ def _times_more(gradients: np.ndarray) -> float:
     return found / float(np.mean(chance)) if found > max(chance) else 1.0
 
 
+def _times_more_targets(case: Case, batch: Batches) -> float:
+    """Return how many times more the targets of blocks of rows differ than in a random order; 1 if not known."""
+    basis = case.basis
+    try:
+        y = np.asarray(basis.y, dtype=float)[np.asarray(basis.learnt)] if basis is not None else np.zeros(0)
+    except (TypeError, ValueError):
+        # The targets are classes with names.
+        return 1.0
+    return _times_more(y[row_numbers(batch)].reshape(-1, 1)) if y.shape == (batch.rows,) else 1.0
+
+
 def _from_trace(case: Case, tail: Tail) -> Iterator[Finding]:
     """Yield a finding for epochs that end in the same place again and again, where the gradient is not 0."""
     slope = case.slope[np.isfinite(case.slope)]
@@ -119,49 +141,75 @@ def _from_trace(case: Case, tail: Tail) -> Iterator[Finding]:
 
 
 def _recorded(case: Case) -> Iterator[Finding]:
-    """Yield a finding for a recorded loop whose losses swing with a period, as one pass through ordered rows makes."""
-    value = case.value[np.isfinite(case.value)]
-    descent = float(value[:3].mean() - value[len(value) // 2 :].mean()) if len(value) else 0.0
+    """Yield a finding for a recorded loop that swings with a period, as passes through rows in an order make it."""
+    rows = np.isfinite(case.value)
+    # The first third may still fall, and a hundred passes show as much as a thousand.
+    last = np.flatnonzero(rows)[int(rows.sum()) // 3 :][-MOST_STEPS:]
     rates = case.size[np.isfinite(case.size)]
-    half = value[len(value) // 3 :][-20_000:]
     # Learning rates that go up and down make such swings, too.
-    if len(half) < LEAST_PASSES * LEAST_PERIOD or (len(rates) and np.ptp(rates) > 0.1 * rates.max()):
+    if len(last) < LEAST_PASSES * LEAST_PERIOD or (len(rates) and np.ptp(rates) > 0.1 * rates.max()):
         return
-    rest = half - np.polyval(np.polyfit(np.arange(len(half)), half, 2), np.arange(len(half)))
-    scale = float(rest @ rest)
-    if not scale > 0 or math.sqrt(scale / len(rest)) < LEAST_SWING * abs(descent):
+    value = case.value[last]
+    gradients = getattr(case.run, "gradients", None)
+    has_gradients = gradients is not None and len(gradients) == len(case.value) and np.isfinite(gradients[last]).all()
+    series = np.asarray(gradients, dtype=float)[last] if has_gradients else value.reshape(-1, 1)
+    if series.shape[1] > MOST_COLUMNS:
+        rng = np.random.default_rng(0)
+        series = series @ rng.standard_normal((series.shape[1], MOST_COLUMNS)) / math.sqrt(MOST_COLUMNS)
+    found = _period(series)
+    if found is None:
         return
-    spectrum = np.abs(np.fft.rfft(rest, 2 * len(rest))) ** 2
-    lags = np.arange(len(rest) // LEAST_PASSES + 1)
-    # Each sum is over the pairs of a lag, so it is divided by their share.
-    correlation = np.fft.irfft(spectrum)[: len(lags)] / scale / (1 - lags / len(rest))
-    # The lag 1 must correlate less than a period, or there is only a slow drift; the first low part ends the peak at 0.
-    low = np.flatnonzero(correlation < 0.2)
-    if not len(low):
-        return
-    beyond = np.arange(max(int(low[0]), LEAST_PERIOD), len(lags))
-    if not len(beyond):
-        return
-    period = int(beyond[np.argmax(correlation[beyond])])
-    first = beyond[correlation[beyond] > 0.95 * correlation[period]]
-    period = int(first[0]) if len(first) else period
-    if correlation[period] < REPEATS:
-        return
-    passes = rest[: len(rest) // period * period].reshape(-1, period)
-    profile = passes.mean(axis=0)
-    neighbours = float(np.corrcoef(profile, np.roll(profile, 1))[0, 1])
+    period, correlation, neighbours = found
+    passes = value[: len(value) // period * period].reshape(-1, period)
+    sizes, profile = passes.std(axis=1), passes.mean(axis=0)
+    descent = float(case.value[rows][:3].mean() - value.mean())
     # A swing that dies out is that of a momentum or of a valley.
-    sizes = passes.std(axis=1)
-    if neighbours < NEIGHBOURS or len(passes) < LEAST_PASSES or sizes[-1] < 0.6 * sizes[0]:
+    if sizes[-1] < 0.6 * sizes[0]:
         return
+    if has_gradients and len(rates):
+        # On a bowl, steps that follow their batch only leave step × noise² / 4 of the loss.
+        excess = float(rates[-1]) * float(np.mean(np.sum(series**2, axis=1))) / 4
+        if not is_much(excess, descent + float(value.mean()), float(value.mean())):
+            return
+    elif neighbours < max(NEIGHBOURS, 3 / period**0.5) or float(profile.std()) < LEAST_SWING * abs(descent):
+        # Losses repeat in every fixed order, also in a harmless one: without an order neighbours correlate by chance.
+        return
+    what = "steps" if has_gradients else "losses"
     yield Finding(
         "warning",
         NAME,
-        f"The loss swings up and down every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: it"
-        " looks as if the rows were sorted, and each pass takes them in the same order.",
+        f"The loss swings every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: "
+        "each pass takes the rows in the same order, so the last batches of a pass always pull to their side.",
         "Shuffle the rows before each pass, as in this line.",
-        f"From one pass to the next the losses correlate by {correlation[period]:.2f}. Judged from the trace alone.",
+        f"From one pass to the next the {what} correlate by {correlation:.2f}, and from one step to the next by "
+        f"{neighbours:.2f}. Judged from the trace alone.",
         "order = np.random.permutation(len(X))",
         "DescentDisplay",
-        0.78,
+        0.8,
     )
+
+
+def _period(series: np.ndarray) -> tuple[int, float, float] | None:
+    """Return a period, the correlation at it, and that of neighbours; None without a period or an order in it."""
+    count = len(series)
+    place = np.vander(np.linspace(-1, 1, count), 3)
+    # A slow drift is no swing.
+    rest = series - place @ np.linalg.lstsq(place, series, rcond=None)[0]
+    scale = float(np.sum(rest**2))
+    if not scale > 0:
+        return None
+    lags = np.arange(count // LEAST_PASSES + 1)
+    spectrum = np.sum(np.abs(np.fft.rfft(rest, 2 * count, axis=0)) ** 2, axis=1)
+    # Each sum is over the pairs of a lag, so it is divided by their share.
+    correlation = np.fft.irfft(spectrum)[: len(lags)] / scale / (1 - lags / count)
+    # The first low lag ends the peak at 0, which a slow swing has, too.
+    low = np.flatnonzero(correlation < NEIGHBOURS / 2)
+    beyond = np.arange(max(int(low[0]), LEAST_PERIOD), len(lags)) if len(low) else lags[:0]
+    if not len(beyond) or correlation[beyond].max() < REPEATS:
+        return None
+    # Twice a period is a period, too: take the first that is as good.
+    period = int(beyond[correlation[beyond] > 0.9 * correlation[beyond].max()][0])
+    profile = rest[: count // period * period].reshape(-1, period, rest.shape[1]).mean(axis=0)
+    profile = profile - profile.mean(axis=0)
+    neighbours = float(np.sum(profile * np.roll(profile, 1, axis=0)) / np.sum(profile**2))
+    return period, float(correlation[period]), neighbours

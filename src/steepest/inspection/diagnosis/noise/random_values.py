@@ -22,8 +22,8 @@ LEAST_SHARE = 1e-5
 WANTED, MOST_REPEATS = 1e-3, 64
 # The words in `why` of a run whose values differ from call to call.
 WORDS = "differ from call to call"
-# In a recorded loop, noise must be at least this share of the descent, as an honest loop may print few digits.
-LEAST_RECORDED = 0.01
+# With momentum a step is this many times longer than that of the gradient alone, or less.
+MOMENTUM = 10.0
 # The gradient of a function without noise falls smoothly: its logarithm changes by less than this between rows, by the
 # second difference.
 SMOOTH = 0.05
@@ -135,31 +135,40 @@ def _of_gradient(case: Case) -> Iterator[Finding]:
 
 
 def _recorded(case: Case) -> Iterator[Finding]:
-    """Yield a finding for a recorded loop whose values jump about while its gradient falls smoothly."""
+    """Yield a finding for a recorded loop whose values jump about while its gradient changes smoothly."""
     tail = Tail(case.value)
-    slope = case.slope[len(case.slope) // 2 :]
-    if (
-        not tail.is_long
-        or tail.still_falls
-        or not (np.isfinite(slope).sum() >= 4 and np.all(slope[np.isfinite(slope)] > 0))
-    ):
+    rows = np.isfinite(case.slope) & np.isfinite(case.value)
+    value, slope = case.value[rows], case.slope[rows]
+    if not tail.is_long or len(value) < 12 or tail.still_falls:
         return
+    # Below this share the gradient itself is only rounding.
+    clear = slope[slope > 1e-10 * slope.max()]
     # The second difference of the logarithm is 0 if the gradient shrinks by the same factor at each step.
-    bends = np.abs(np.diff(np.log(slope[np.isfinite(slope)]), 2))
-    descent = float(np.nanmean(case.value[:3]) - tail.half.mean())
-    if tail.spread < LEAST_RECORDED * descent or float(np.median(bends)) > SMOOTH:
+    if len(clear) < 6 or float(np.median(np.abs(np.diff(np.log(clear), 2)))) > SMOOTH:
+        return
+    last = len(value) // 2
+    jump = float(np.median(np.abs(np.diff(value[last:]))))
+    size = np.nan_to_num(case.size[rows][last:])
+    moved = MOMENTUM * size * slope[last:]
+    if case.points is not None:
+        moved = np.append(np.linalg.norm(np.diff(case.points[rows][last:], axis=0), axis=1), 0.0)
+    # To first order a step changes the value by at most its length times the gradient.
+    explained = float(np.median(moved * slope[last:]))
+    descent = float(value[:3].mean() - tail.half.mean())
+    rounding = 64 * float(np.finfo(np.float32).eps) * float(np.abs(value[last:]).max())
+    if jump <= max(5 * explained, LEAST_SHARE * abs(descent), rounding):
         return
     yield Finding(
         "warning",
         NAME,
-        f"The values jump by about {tail.spread:.2g} from step to step, while the gradient changes smoothly: "
-        "the values hold noise that the steps did not make.",
+        f"The values jump by about {jump:.2g} from step to step, while the gradient changes smoothly and explains only "
+        f"{explained:.1g}: the values hold noise that the steps did not make.",
         "Fix the random numbers in the function, such as by one generator with a seed at each call, or average several"
         " values.",
         "Judged from the trace alone.",
         "",
         "DescentDisplay",
-        0.75,
+        0.78,
     )
 
 

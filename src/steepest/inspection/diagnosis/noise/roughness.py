@@ -19,7 +19,7 @@ NARROW, WIDE = 2.0**-6, 2.0**-3
 # of twenty cases, by the F distribution.
 ALIKE = 3.0
 # A run that has travelled less than this share of the size of its points is stuck. Chosen, not measured.
-STUCK = 1e-3
+STUCK = 0.1
 # A function in double precision may round by this share of its values: a sum of a thousand terms, at most.
 ROUNDING = 1e3 * np.finfo(float).eps
 # Values count as rounded to decimals only if there are so few of these.
@@ -86,9 +86,13 @@ def roughness(case: Case) -> Roughness | None:
         seen += known
         levels.append(_rest(offsets, np.array(known)))
     largest = max(map(abs, seen))
+    decimals = _decimals(seen)
+    if decimals is not None:
+        # A value that is rounded to a step is off by the step / √12, by its standard deviation.
+        return Roughness(10.0**-decimals / math.sqrt(12), NARROW * length, decimals)
     if not ROUNDING * largest < max(levels) <= ALIKE * min(levels):
         return None
-    return Roughness(math.sqrt(sum(level**2 for level in levels) / 2), NARROW * length, _decimals(seen))
+    return Roughness(math.sqrt(sum(level**2 for level in levels) / 2), NARROW * length)
 
 
 def _rest(offsets: np.ndarray, values: np.ndarray) -> float:
@@ -101,6 +105,9 @@ def _rest(offsets: np.ndarray, values: np.ndarray) -> float:
 def _decimals(values: list[float]) -> int | None:
     """Return the decimals to which all values are rounded."""
     distinct = np.unique(values)
+    if len(distinct) < len(values) / 4:
+        # A function that is constant, or counts, has few values.
+        return None
     for decimals in range(DECIMALS + 1):
         if np.allclose(np.round(distinct, decimals), distinct, rtol=4e-16, atol=0):
             return decimals

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import number
 from steepest.inspection.protocol import BatchedFitLike
 from steepest.trace import Outcome
@@ -85,6 +84,25 @@ def _count(case: Case) -> int:
         return 0
 
 
+def row_numbers(batch: Batches) -> np.ndarray:
+    """Return the numbers of the rows that are looked at: all of them, or blocks of neighbours.
+
+    Parameters
+    ----------
+    batch : Batches
+        The batches of the fit.
+
+    Returns
+    -------
+    array of int
+        The numbers, in order.
+    """
+    if batch.rows <= MOST_ROWS:
+        return np.arange(batch.rows)
+    starts = np.linspace(0, batch.rows - MOST_ROWS // BLOCKS, BLOCKS).astype(int)
+    return (starts[:, None] + np.arange(MOST_ROWS // BLOCKS)).ravel()
+
+
 def row_gradients(case: Case, batch: Batches) -> np.ndarray | None:
     """Return the gradients of single rows at the last point, in the order of the rows, in blocks of neighbours.
 
@@ -107,33 +125,30 @@ def row_gradients(case: Case, batch: Batches) -> np.ndarray | None:
         or not batch.rows
     ):
         return None
-    rows = np.arange(batch.rows)
-    if batch.rows > MOST_ROWS:
-        starts = np.linspace(0, batch.rows - MOST_ROWS // BLOCKS, BLOCKS).astype(int)
-        rows = (starts[:, None] + np.arange(MOST_ROWS // BLOCKS)).ravel()
-    found = case.function.on_rows(case.fit, case.points[-1], rows[:, None])
+    found = case.function.on_rows(case.fit, case.points[-1], row_numbers(batch)[:, None])
     return found if found is not None and np.isfinite(found).all() else None
 
 
-def is_much(excess: float, case: Case, tail: Tail) -> bool:
+def is_much(excess: float, start: float, hovers: float) -> bool:
     """Return whether a loss that is so much above the possible is worth saying.
 
     Parameters
     ----------
     excess : float
         How far the loss is above the possible.
-    case : Case
-        The case.
-    tail : Tail
-        The losses.
+    start : float
+        The loss at the start.
+    hovers : float
+        The loss at the end.
 
     Returns
     -------
     bool
         Whether it is.
     """
-    descent, left = tail.series[0] - tail.half.mean(), abs(tail.half.mean() - excess)
-    return bool(excess > OF_DESCENT * descent or (excess > OF_LOSS * left and excess > LEAST * descent))
+    possible = hovers - excess
+    descent = start - possible
+    return bool(excess > OF_DESCENT * descent or (excess > OF_LOSS * abs(possible) and excess > LEAST * descent))
 
 
 def gain(case: Case, batch: Batches, gradients: np.ndarray) -> float | None:

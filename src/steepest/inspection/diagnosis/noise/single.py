@@ -212,10 +212,10 @@ def _recorded(case: Case) -> Iterator[Finding]:
 
 
 def _is_single(values: np.ndarray) -> bool:
-    """Return whether values are numbers of float32, and not only short numbers."""
+    """Return whether values are numbers of float32, and most of them are not short."""
     distinct = np.unique(values)
     with np.errstate(all="ignore"):
         exact = np.asarray(distinct, np.float32).astype(float) == distinct
         # Numbers of few digits, such as whole numbers, fit float16, too.
         short = np.asarray(distinct, np.float16).astype(float) == distinct
-    return bool(exact.all() and len(distinct) >= 4 and np.mean(short) < 0.5)
+    return bool(exact.all() and np.mean(short) < 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.noise.written import number
 from steepest.trace import Outcome
 
 NAME = "slow function"
@@ -54,19 +56,20 @@ def slow(case: Case) -> Iterator[Finding]:
     # The machine may have been busier during the run than now, or less.
     share = (each if np.isfinite(each) else timed or 0.0) * made / total
     each = each if timed is None else timed
-    if not each >= SLOW or (share < SHARE and not (limited and AFFORDED * each * cost > total)):
+    allowed = min(total, number(case.asked("seconds")) or total) if limited else math.inf
+    if not each >= SLOW or (share < SHARE and AFFORDED * each * cost < allowed):
         return
     way = f" A gradient takes {cost} of them, because {_obstacle(case)}." if cost > 1 else ""
     size = 1 if case.points is None else case.points.shape[1]
     call = ""
     if limited and case.call is not None:
-        limit = case.asked("seconds")
-        call = str(case.call.changed(seconds=10 * float(limit) if limit is not None else None))
+        limit = number(case.asked("seconds"))
+        call = str(case.call.changed(seconds=10 * limit if limit is not None else None))
     yield Finding(
         "warning",
         NAME,
-        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made at least {made:,.0f} calls, "
-        f"so most of the time went to the function.{way}",
+        f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made {made:,.0f} calls or "
+        f"more, so most of the time went to the function.{way}",
         "Write the function in NumPy or JAX on whole arrays, without loops, files or float(), so that it can be "
         "compiled"
         + (f"; or give gradient=, which replaces the {cost} calls by one" if cost > 1 and size > 1 else "")

@@ -35,16 +35,17 @@ def ill_conditioned(case: Case, way: Way) -> Iterator[Finding]:
         The finding, with the coordinates.
     """
     pace = case.pace
-    if not way.is_open or way.bounces or pace.is_metric or pace.is_scaled or pace.ended:
+    if not (way.is_open or way.stuck is not None) or way.bounces or pace.is_metric or pace.is_scaled or pace.ended:
         return
     if not np.isfinite(way.condition) or (case.is_batched and not case.tail.falls):
         return
     if (pace.is_given and not way.wasted < FAR) or (case.curvature is not None and case.curvature.downward > 0.5):
         return
-    confidence = (0.5 + 0.45 * crossing(way, pace.decay)) * way.trust
-    if confidence < 0.5:
+    share = crossing(way, pace.decay)
+    confidence = (0.5 + 0.45 * share) * way.trust
+    if confidence < 0.5 or (not way.is_open and share < 0.5):
         return
-    steep, flat = _named(case)
+    steep, flat = _named(case, way)
     times = f"{way.condition:,.0f}"
     names = f", along {flat}" if flat else ""
     text = (
@@ -82,7 +83,7 @@ def crossing(way: Way, decay: float) -> float:
     return float(np.clip(0.5 + 0.5 * np.log10(condition / CROSSING), 0, 1)) if condition > 0 else 0.0
 
 
-def _named(case: Case) -> tuple[str, str]:
+def _named(case: Case, way: Way) -> tuple[str, str]:
     """Return the names of the parameters along the steepest direction, and along the way that is left."""
     found, names = case.curvature, list(case.trace.names)
     fit = case.fit
@@ -95,7 +96,8 @@ def _named(case: Case) -> tuple[str, str]:
         order = np.argsort(-np.abs(vector))
         return " and ".join(names[k] for k in order[:MOST_NAMED] if abs(vector[k]) > NAMED)
 
-    steep, flat = along(found.vectors[-1]), along(found.vectors[int(np.argmax(found.gaps))])
+    flattest = int(np.argmax(found.gaps)) if way.stuck is None else way.stuck
+    steep, flat = along(found.vectors[-1]), along(found.vectors[flattest])
     return (steep, flat) if steep != flat else ("", "")
 
 

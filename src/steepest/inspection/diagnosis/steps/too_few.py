@@ -36,11 +36,11 @@ def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
         The finding, with the number of iterations that it needs.
     """
     pace = case.pace
-    falls = case.tail.falls or (case.curvature is not None and not case.is_batched)
+    stopped = case.outcome in AT_LIMIT and not pace.is_given
+    falls = case.tail.falls or (not case.is_batched and (case.curvature is not None or stopped))
     if not way.is_open or way.bounces or pace.ended or not falls:
         return
-    hidden = case.curvature is None and not case.tail.falls
-    if hidden or (case.curvature is not None and case.curvature.downward > 0.5):
+    if case.curvature is not None and case.curvature.downward > 0.5:
         return
     confidence = 0.93
     if pace.is_given and np.isfinite(way.wasted):
@@ -48,14 +48,15 @@ def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
         confidence -= 0.35 * float(np.clip(np.log10(max(way.wasted, 1.0) / 3) / np.log10(FAR), 0, 2))
     if not (pace.is_metric or pace.is_scaled):
         confidence -= crossing(way, pace.decay) * 0.45
-    left = f"{100 * case.share_left:.0f} %" if case.share_left >= 0.01 else f"{100 * case.share_left:.1g} %"
+    share = case.share_left
+    left = f"about {min(100 * share, 99):.2g} %" if np.isfinite(share) else "a part"
     unit = "epochs" if "epoch" in case.trace.columns else "iterations"
     made = case.column("epoch")[-1] if unit == "epochs" else pace.count
     more = arrival(case, way)
     total = pace.count + more
-    text = f"The run stopped after {made:,.0f} {unit} with about {left} of the way still ahead."
+    text = f"The run stopped after {made:,.0f} {unit} with {left} of the way still ahead."
     evidence = "The gap is that of the quadratic model by the curvature measured at the best point."
-    if case.curvature is None:
+    if not way.is_probed:
         evidence = f"Judged from the trace alone: the last values still fell{'' if np.isfinite(more) else ' steadily'}."
     if np.isfinite(more) and (more <= PATIENCE * max(pace.count, 1.0)) and not pace.is_metric:
         wanted = total * made / max(pace.count, 1.0)

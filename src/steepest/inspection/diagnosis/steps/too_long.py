@@ -19,6 +19,8 @@ EDGE = 0.9
 MATTERS = 1e-6
 # By how much a rate of Adam is too long is not known: ten times less is the usual next one.
 FEWER = 10.0
+# The fewest rows that tell a rule that swings from one that is on its way.
+FEWEST = 8
 
 
 def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
@@ -155,7 +157,7 @@ def _scaled(case: Case, way: Way) -> Iterator[Finding]:
     if case.is_batched and not way.grew:
         return
     value = case.value[case.sane]
-    if len(value) < 8:
+    if len(value) < FEWEST and not way.grew:
         return
     quarter = value[-max(4, len(value) // 4) :]
     best = float(case.value[np.isfinite(case.value)].min())

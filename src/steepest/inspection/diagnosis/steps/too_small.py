@@ -31,7 +31,11 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
         The finding, with the factor that was wasted.
     """
     pace = case.pace
-    if not (pace.is_given and way.is_open) or way.bounces or (case.is_batched and not case.tail.falls):
+    if (
+        not (pace.is_given and (way.is_open or way.stuck is not None))
+        or way.bounces
+        or (case.is_batched and not case.tail.falls)
+    ):
         return
     if case.curvature is not None and case.curvature.downward > 0.5:
         return

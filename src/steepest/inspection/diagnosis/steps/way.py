@@ -12,8 +12,8 @@ from steepest.trace import Outcome
 
 # A run that is this near to the end, as a share of the whole descent, has done what a fixed step is asked for.
 NEAR = 0.015
-# The trace tells it less well.
-NEAR_SEEN = 0.02
+# A direction is stuck if more than this share of its own way is left, and that is no small part of the longest way.
+STUCK, COUNTS = 0.5, 0.05
 # Limits that the user did not choose leave a run unfinished even nearer to the end.
 LIMITS = (Outcome.ITERATION_LIMIT, Outcome.EVALUATION_LIMIT, Outcome.TIME_LIMIT)
 ENDED_EARLY = (*LIMITS, Outcome.COMPLETED, Outcome.RECORDED, Outcome.CALLBACK, Outcome.INTERRUPTED)
@@ -38,6 +38,9 @@ class Way:
         Whether the last steps go to and fro, and do not become shorter.
     is_open : bool
         Whether a good part of the descent is still ahead.
+    stuck : int or None
+        The eigenvector of `Case.curvature` along which most of the way is still ahead, though this hardly shows in the
+        value; None if there is none.
     top : float
         The largest curvature, at the best point and before; NaN if it is not known.
     ahead : float
@@ -51,6 +54,7 @@ class Way:
     grew: bool
     bounces: bool
     is_open: bool
+    stuck: int | None
     top: float
     ahead: float
     wasted: float
@@ -81,15 +85,19 @@ def way_of(case: Case) -> Way:
         The facts.
     """
     grew = _grew(case)
-    is_probed = case.curvature is not None
+    is_probed = case.curvature is not None and case.curvature.is_measured
     # A descent that blew up shows curvature of places where nobody wants to be.
     top = float(np.nanmax([case.top_curvature, case.top_seen, -np.inf])) if not grew else case.top_curvature
     top = top if np.isfinite(top) and top > 0 else np.nan
-    ahead = case.curvature.remaining if case.curvature is not None else _ahead_seen(case)
+    is_open = not grew and _is_open(case)
+    stuck = None if grew or is_open else _stuck(case)
+    ahead = float(case.curvature.values[stuck]) if case.curvature is not None and stuck is not None else np.nan
+    if stuck is None:
+        ahead = case.curvature.remaining if case.curvature is not None else _ahead_seen(case)
     if not np.isfinite(top):
         top = _top_of_values(case)
     return Way(
-        grew, _bounces(case), not grew and _is_open(case), top, min(ahead, top) if np.isfinite(top) else ahead,
+        grew, _bounces(case), is_open, stuck, top, min(ahead, top) if np.isfinite(top) else ahead,
         _wasted(case, top, ahead), is_probed,
     )  # fmt: skip
 
@@ -110,10 +118,25 @@ def _is_open(case: Case) -> bool:
         return False
     share = case.share_left
     if case.outcome not in LIMITS:
-        return bool(share > (NEAR if case.curvature is not None else NEAR_SEEN))
+        return bool(share > NEAR)
+    if case.curvature is None and not case.pace.is_given and not np.isfinite(share):
+        return True  # the run says itself that it was stopped, and only its trace is known
     asked = case.asked("tolerance")
     least = float(asked) if isinstance(asked, (int, float)) and asked > 0 else 1e-6 if not case.pace.is_given else 1e-3
     return bool(share > min(least, NEAR))
+
+
+def _stuck(case: Case) -> int | None:
+    """Return the flattest direction along which most of its way is left."""
+    found, x = case.curvature, case.points
+    if found is None or not found.is_whole or x is None or case.place is None or case.outcome not in ENDED_EARLY:
+        return None
+    if not case.share_left > 1e-9 or case.is_batched or not found.is_bowl.all():
+        return None
+    left = np.abs(found.along / found.values)
+    went = np.abs(found.vectors @ (case.place - x[0]))
+    stuck = np.flatnonzero((left > STUCK * (left + went)) & (left > COUNTS * (left + went).max()))
+    return int(stuck[0]) if stuck.size else None
 
 
 def _bounces(case: Case) -> bool:

@@ -46,6 +46,7 @@ def mostly_missing(fitted: FittedTable) -> Iterator[Finding]:
         f"Of {rows:,} rows values are missing of {listed(shares)}, where the mean of the others is filled in. "
         "So what is learned of it comes from the few others.",
         f"To leave out what is hardly known: {option('drop', list(found))}.",
+        changes={"drop": list(found)},
     )
 
 

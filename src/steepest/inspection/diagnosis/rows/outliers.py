@@ -1,0 +1,200 @@
+"""Rows that own the loss, or decide the coefficients of a linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.call import Code
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.at_hand import RowsAtHand
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.rows.cures import changed, without_rows
+from steepest.inspection.protocol import TableFitLike
+from steepest.printable import listed
+from steepest.statistics.influence import WeightedStep, cooks_distances
+
+# A residual is far at so many times the spread of the usual ones: of normal errors one in a billion is.
+FAR = 6.0
+# Errors with long tails have such rows, too, but with all sizes between: outliers lie beyond a gap, which is so many
+# times wider than what is below it. They are few, and own so much of the squared loss.
+GAP, FEW, OWNED = 1.5, 0.1, 0.3
+# The median of absolute normal errors is this part of their standard deviation.
+NORMAL = 0.6745
+# The threshold of Huber's loss, in standard deviations, that loses 5 % of the precision if errors are normal.
+HUBER = 1.345
+# Fewer rows than this for each column are all influential.
+ROWS_PER_COLUMN, FEWEST, MOST_COLUMNS = 5, 12, 200
+
+
+class Outliers(NamedTuple):
+    """Rows that own the loss.
+
+    Parameters
+    ----------
+    rows : array of int
+        Their numbers, the worst first.
+    share : float
+        Their part of the squared loss.
+    least, usual : float
+        How far the nearest of them is off, and how far rows usually are.
+    """
+
+    rows: np.ndarray
+    share: float
+    least: float
+    usual: float
+
+
+def outlying_rows(case: Case) -> Iterator[Finding]:
+    """Yield a finding if a few rows own the squared loss, or decide the coefficients of a linear model.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+
+    Yields
+    ------
+    Finding
+        One at most.
+    """
+    rows = case.rows
+    if rows is None or rows.loss != "squared" or not np.isfinite(rows.X).all():
+        return
+    if any(each.name == "outliers" for each in getattr(case.run, "warnings", ())):
+        return
+    if found := outliers_of(rows, case.function.is_at_hand):
+        numbers = found.rows
+        which = [f"row {number}" for number in numbers.tolist()]
+        many = len(which) > 1
+        told = f"{listed(which)} ({len(which):,} of {rows.count:,} rows)" if many else which[0]
+        told = told[:1].upper() + told[1:]
+        yield Finding(
+            "warning",
+            "outliers",
+            f"{told} {'own' if many else 'owns'} {100 * found.share:.0f} % of the squared loss, "
+            f"so the fit follows {'them' if many else 'it'} more than the other rows.",
+            f"Look at {'these rows' if many else 'this row'}; if {'they are' if many else 'it is'} right, Huber's loss "
+            "gives far rows less weight.",
+            f"{'They are' if many else 'It is'} off by {found.least:.3g} or more, and rows are usually off by "
+            f"{found.usual:.3g}, measured from a line through most rows. Rows are counted from 0.",
+            changed(case, loss="huber" if isinstance(case.run, TableFitLike) else _huber(found.usual)),
+            "ResidualsDisplay",
+            0.9,
+        )
+        return
+    if rows.kind == "linear" and not rows.is_penalised and not isinstance(case.run, TableFitLike):
+        yield from _deciding(case, rows)
+
+
+def _huber(usual: float) -> Code:
+    return Code(f"st.losses.Huber({HUBER * usual:.3g})")
+
+
+def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
+    """Return the rows that own the squared loss; None if no rows do.
+
+    Parameters
+    ----------
+    rows : RowsAtHand
+        The rows.
+    may_predict : bool
+        Whether predictions of the fit may be computed.
+
+    Returns
+    -------
+    Outliers or None
+        The rows.
+    """
+    if len(rows.y) < FEWEST:
+        return None
+    if rows.kind == "linear":
+        residuals, index = _of_most_rows(rows), rows.whole[2]
+    elif rows.kind != "tree" and may_predict and (predicted := rows.predicted) is not None:
+        if predicted.shape != rows.few.shape:
+            return None
+        residuals, index = rows.y[rows.few] - predicted, rows.numbers[rows.few]
+    else:
+        return None
+    if residuals is None:
+        return None
+    size = np.abs(residuals - np.median(residuals))
+    usual = float(np.median(size)) / NORMAL
+    order = np.argsort(-size, kind="stable")
+    ranked = size[order]
+    most = max(int(FEW * len(ranked)), 1)
+    # Where most rows are fitted exactly, rounding is the usual size.
+    least = max(FAR * usual, 1e-9 * float(np.abs(rows.whole[1]).max()))
+    candidates = int(np.count_nonzero(ranked[:most] > least))
+    if not candidates:
+        return None
+    ratio = ranked[:candidates] / np.maximum(ranked[1 : candidates + 1], 1e-300)
+    place = int(np.argmax(ratio)) + 1
+    square = ranked**2
+    share = float(square[:place].sum() / square.sum())
+    if ratio[place - 1] < GAP or share < OWNED:
+        return None
+    return Outliers(index[order[:place]], share, float(ranked[place - 1]), usual)
+
+
+def _of_most_rows(rows: RowsAtHand) -> np.ndarray | None:
+    """Return the residuals of a line that follows most rows, by least squares with far rows weighted down."""
+    columns = rows.X.shape[1]
+    if columns > MOST_COLUMNS or len(rows.y) < ROWS_PER_COLUMN * (columns + 1):
+        return None
+    spread = rows.moments.deviation
+    Z = (rows.X - rows.moments.mean) / np.where(spread > 0, spread, 1)
+    Z = np.column_stack([np.ones(len(Z)), Z])
+    y = rows.y - np.median(rows.y)
+    weight = np.ones(len(y))
+    residuals, coefficients = y, np.zeros(Z.shape[1])
+    for _ in range(15):
+        weighted = Z * weight[:, None]
+        products = weighted.T @ Z
+        products[np.diag_indices_from(products)] += 1e-10 * np.trace(products) / len(products)
+        coefficients = np.linalg.solve(products, weighted.T @ y)
+        residuals = y - Z @ coefficients
+        scale = float(np.median(np.abs(residuals))) / NORMAL
+        if scale <= 1e-12 * float(np.abs(y).max()):
+            break
+        weight = np.minimum(1, HUBER * scale / np.maximum(np.abs(residuals), 1e-300))
+    X, targets, learnt = rows.whole
+    if len(learnt) == len(y):
+        return residuals
+    # Rows that own the loss may be among those that were not drawn.
+    slopes = coefficients[1:] / np.where(spread > 0, spread, 1)
+    found = targets - np.median(rows.y) - coefficients[0] - X @ slopes + float(rows.moments.mean @ slopes)
+    return np.asarray(found[learnt])
+
+
+def _deciding(case: Case, rows: RowsAtHand) -> Iterator[Finding]:
+    """Yield a finding if the coefficients hang on a few rows, by Cook's distance."""
+    X, y, moments = np.asarray(rows.X, dtype=float), rows.y, rows.moments
+    columns = X.shape[1]
+    if columns > MOST_COLUMNS or len(y) < ROWS_PER_COLUMN * (columns + 1) or len(y) < FEWEST:
+        return
+    scale = np.where(moments.deviation > 0, moments.deviation, np.inf)
+    products = moments.correlation * len(y)
+    step = WeightedStep(X, y - y.mean(), np.ones(1), moments.mean, scale, products, known=False, counts=False)
+    found = cooks_distances(step, 0.0)
+    if found is None or not found.far.size:
+        return
+    numbers = rows.numbers[found.far]
+    which = listed([f"row {number}" for number in numbers.tolist()])
+    many = len(numbers) > 1
+    yield Finding(
+        "warning",
+        "outliers",
+        f"{which[:1].upper() + which[1:]} {'decide' if many else 'decides'} the fit: without "
+        f"{'one of them' if many else 'it'} the coefficients would be others.",
+        f"Look at {'these rows' if many else 'this row'}; if {'they are' if many else 'it is'} wrong, correct or "
+        "delete.",
+        f"Cook's distance {found.distance[found.far[0]]:.3g}, leverage {found.leverage[found.far[0]]:.2g}. Rows are "
+        "counted from 0.",
+        without_rows(case, numbers),
+        "FitDisplay",
+        0.85,
+    )

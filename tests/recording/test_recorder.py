@@ -1,0 +1,96 @@
+"""Recorded loops against the loops themselves, and against closed forms."""
+
+import numpy as np
+import pytest
+
+import steepest as st
+
+
+def recorded(steps=30, rate=0.1, **options):
+    """Record the descent of x² + 3 y², whose points are (8·0.8ᵏ, 3·0.4ᵏ) at the rate 0.1."""
+    rec, x = st.Recorder(**options), np.array([8.0, 3.0])
+    for _ in range(steps):
+        gradient = np.array([2, 6]) * x
+        rec.step(np.sum(x**2 * [1, 3]), gradient=gradient, x=x, learning_rate=rate)
+        x -= rate * gradient
+        gradient[:] = np.nan
+    return rec
+
+
+def test_a_loop_that_changes_its_arrays_in_place():
+    run = recorded().run
+    k = np.arange(30)
+    points = np.column_stack([8 * 0.8**k, 3 * 0.4**k])
+    np.testing.assert_allclose(run.trace.x, points, rtol=1e-12)
+    np.testing.assert_allclose(run.gradients, points * [2, 6], rtol=1e-12)
+    np.testing.assert_allclose(run.trace.value, points**2 @ [1, 3], rtol=1e-12)
+    np.testing.assert_allclose(run.trace.gradient_norm, np.hypot(2 * points[:, 0], 6 * points[:, 1]), rtol=1e-12)
+    np.testing.assert_allclose(run.leaf_norms["x"], np.hypot(*points.T), rtol=1e-12)
+    assert np.all(run.trace.step_size == 0.1)
+    assert np.all(run.trace.iteration == k)
+    np.testing.assert_allclose(run.x, points[-1])
+    assert run.outcome is st.Outcome.RECORDED
+    assert not run.success
+
+
+def test_the_best_point_is_that_of_the_best_value():
+    for maximize, best in ((False, 1), (True, 2)):
+        rec = st.Recorder(maximize=maximize)
+        for value, x in ((3.0, 0.0), (1.0, 1.0), (9.0, 2.0), (np.nan, 3.0), (2.0, 4.0)):
+            rec.step(value, x=x)
+        assert rec.run.x == best
+        assert rec.run.fun == [1.0, 9.0][maximize]
+
+
+def test_a_validation_loss_alone_belongs_to_the_step_before():
+    rec = st.Recorder()
+    for k in range(6):
+        rec.step(float(k))
+        if k % 3 == 2:
+            rec.step(validation=k / 2)
+        if k == 2:
+            assert rec.run.trace.validation[2] == 1.0  # a look in between changes nothing
+    np.testing.assert_array_equal(rec.run.trace.validation, [np.nan, np.nan, 1.0, np.nan, np.nan, 2.5])
+
+
+def test_a_loop_that_goes_back_drops_what_came_after():
+    rec = st.Recorder()
+    for k in [*range(10), *range(5, 8)]:
+        rec.step(float(k), iteration=k)
+    assert rec.run.trace.iteration.tolist() == list(range(8))
+    (event,) = rec.run.events
+    assert (event.kind, event.iteration, event.count) == ("went back", 5, 5)
+
+
+def test_saved_and_loaded(tmp_path):
+    run = recorded(title="by hand").run
+    assert st.load(run.save(tmp_path)) == run
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({}, "nothing to record"),
+        ({"value": "3"}, "real numbers"),
+        ({"value": [1.0, 2.0]}, "2 numbers"),
+        ({"value": 1j}, "real numbers"),
+        ({"value": 1.0, "x": [1.0, 2.0], "gradient": [1.0, 2.0, 3.0]}, "3 numbers, and x has 2"),
+        ({"value": 1.0, "x": {"a": "text"}}, "real numbers"),
+        ({"value": 1.0, "x": []}, "empty"),
+        ({"value": 1.0, "iteration": 1.5}, "whole number"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_one_line(given, error):
+    rec = st.Recorder()
+    with pytest.raises((TypeError, ValueError), match=error) as caught:
+        rec.step(**given)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="no step was recorded"):
+        _ = rec.run
+
+
+def test_a_tree_that_changes_is_refused():
+    rec = st.Recorder()
+    rec.step(1.0, x={"w": np.ones(2), "b": 1.0})
+    with pytest.raises(ValueError, match="x has changed its form"):
+        rec.step(1.0, x={"w": np.ones(2)})
