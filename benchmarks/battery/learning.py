@@ -273,17 +273,39 @@ def wide(rng: np.random.Generator, severity: float, count: int = 60) -> tuple[np
 
 def over_wide(rng: np.random.Generator, severity: float) -> Trial:
     X, y = wide(rng, severity)
+    scope, loop = {"X": X, "y": y}, wide_loop(rng, X, y)
     return Trial(
-        "over-fitting", lambda: st.fit(st.models.Linear(), X, y, rng=0), {"X": X, "y": y}, beyond(rng, X, y)
+        "over-fitting", lambda: st.fit(st.models.Linear(), X, y, rng=0), scope, beyond(rng, X, y), loop=loop
     )  # fmt: skip
 
 
 def over_wide_held(rng: np.random.Generator, severity: float) -> Trial:
     X, y = wide(rng, severity, 80)
-    scope = {"X": X, "y": y}
-    return Trial(
-        "over-fitting", lambda: st.fit(st.models.Linear(), X, y, validation=0.25, rng=0), scope, beyond(rng, X, y)
-    )  # fmt: skip
+    scope, loop = {"X": X, "y": y}, wide_loop(rng, X, y)
+
+    def make() -> Any:
+        return st.fit(st.models.Linear(), X, y, validation=0.25, rng=0)
+
+    return Trial("over-fitting", make, scope, beyond(rng, X, y), loop=loop)
+
+
+def wide_loop(rng: np.random.Generator, X: np.ndarray, y: np.ndarray) -> Callable[[Any], None]:
+    """Return a loop of plain steps with momentum that goes on for too long."""
+    fresh = rng.normal(size=(100, X.shape[1]))
+    target = fresh[:, 0] + rng.normal(size=100)
+
+    def loop(recorder: Any) -> None:
+        w, v = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+        size = 1 / np.linalg.norm(X.T @ X / len(y), 2)
+        for _ in range(500):
+            r = X @ w - y
+            g = X.T @ r / len(y)
+            unseen = np.mean((fresh @ w - target) ** 2)
+            recorder.step(np.mean(r**2) / 2, gradient=g, x=w, learning_rate=size, validation=unseen / 2)
+            v = 0.9 * v - size * g
+            w = w + v
+
+    return loop
 
 
 def beyond(rng: np.random.Generator, X: np.ndarray, y: np.ndarray) -> Callable[[Any], bool]:

@@ -99,7 +99,7 @@ def _seen(case: Case, network: NetworkFacts) -> Iterator[Finding]:
         return
     layer, call = f"the layer of {worst.layer}", with_new_start(case, network, gain=2.0)
     evidence = f"The weights that lead to them and away from them have no slope at all; judged from {source}."
-    yield _finding(case, layer, worst.count, worst.units, evidence, call, 0.8)
+    yield _finding(case, layer, worst.count, worst.units, evidence, call, 0.85)
 
 
 def _without_points(case: Case) -> Iterator[Finding]:

@@ -8,7 +8,13 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.learning.cure import own_cure, picture_of, with_new_start, with_smaller_step
+from steepest.inspection.diagnosis.learning.cure import (
+    inputs_of,
+    own_cure,
+    picture_of,
+    with_new_start,
+    with_smaller_step,
+)
 from steepest.inspection.diagnosis.learning.network import NetworkFacts, network_of
 from steepest.trace import Outcome
 
@@ -60,8 +66,16 @@ def exploding_weights(case: Case) -> Iterator[Finding]:
     elif _is_worse(case) and (grown := _grown(network)) is not None:
         name, factor, when = grown
         text = f"The weights exploded: those of {name} grew by a factor of {factor:,.3g} up to iteration {when:,}."
-        evidence = "Seen in the points of the trace."
-        yield Finding("warning", NAME, text, CURE, evidence, with_smaller_step(case, network), picture_of(case), 0.8)
+        if (gain := _gain(network)) > SPREAD**2:
+            evidence = f"The weights of the start multiply what goes in by up to {gain:,.0f}; judged from them alone."
+            cure, call = (
+                "Start with smaller random weights, of variance 1 / inputs.",
+                with_new_start(case, network, 2.0),
+            )
+            yield Finding("warning", NAME, text, cure, evidence, call, picture_of(case), 0.88)
+        else:
+            evidence, call = "Seen in the points of the trace.", with_smaller_step(case, network)
+            yield Finding("warning", NAME, text, CURE, evidence, call, picture_of(case), 0.8)
 
 
 def _is_worse(case: Case) -> bool:
@@ -81,6 +95,14 @@ def _spread(network: NetworkFacts) -> tuple[float, float] | None:
     sizes = [float(np.sqrt(np.mean(layer.outputs**2))) for layer in layers]
     growth = max(sizes) / min(sizes[0], 1.0) if sizes[0] > 0 else np.nan
     return (growth, first / whole) if growth >= SPREAD else None
+
+
+def _gain(network: NetworkFacts) -> float:
+    """Return the product of the sizes that the layers of the start give to inputs of the size 1."""
+    if network.start is None or len(network.weights) < DEEP:
+        return 0.0
+    sizes = [np.sqrt(np.mean(leaf.of(network.start) ** 2) * inputs_of(leaf, network)) for leaf in network.weights]
+    return float(np.prod(sizes))
 
 
 def _grown(network: NetworkFacts) -> tuple[str, float, int] | None:

@@ -137,7 +137,7 @@ def _seen(case: Case, network: NetworkFacts | None) -> Iterator[Finding]:
             )
             evidence = f"Judged from {pull.source} alone."
             call = "" if network is None else with_new_start(case, network)
-            yield Finding("warning", NAME, text, CURE, evidence, call, picture_of(case), 0.75)
+            yield Finding("warning", NAME, text, CURE, evidence, call, picture_of(case), 0.8)
             return
 
 
