@@ -22,14 +22,27 @@ class Cause(NamedTuple):
 
 # Findings of equal confidence come in this order.
 CAUSES = (
-    Cause("wrong gradient"),
+    Cause(
+        "wrong gradient",
+        ("step above the stability limit", "step far too small", "too few iterations", "ill-conditioned", "kink", "saddle",
+         "plateau", "several minima", "noise of the function", "unbounded below", "no finite optimum"),
+    ),
+    Cause("function raised"),
+    Cause("not finite", ("step above the stability limit",)),
     Cause("step above the stability limit"),
-    Cause("unbounded below"),
-    Cause("no finite optimum"),
-    Cause("separable classes"),
-    Cause("saddle"),
-    Cause("kink"),
-    Cause("plateau"),
+    Cause(
+        "unbounded below",
+        ("step far too small", "too few iterations", "ill-conditioned", "step above the stability limit", "saddle", "plateau"),
+    ),
+    Cause("no finite optimum", ("step far too small", "too few iterations", "ill-conditioned", "plateau")),
+    Cause("separable classes", ("no finite optimum",)),
+    Cause("saddle", ("step far too small", "too few iterations", "ill-conditioned", "plateau")),
+    Cause(
+        "kink",
+        ("step above the stability limit", "ill-conditioned", "too few iterations", "noise of the function",
+         "step far too small"),
+    ),
+    Cause("plateau", ("step far too small", "too few iterations", "ill-conditioned")),
     Cause("several minima"),
     Cause("answer at a bound"),
     Cause("noise of the function"),

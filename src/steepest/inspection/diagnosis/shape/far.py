@@ -1,0 +1,134 @@
+"""Values that fall without end, or towards a best value that no point has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.shape.ground import best_row, is_batched, named, rounding
+from steepest.trace import Outcome
+
+# How far beyond the end the function is followed, as multiples of the last part of the way.
+REACH = (1.0, 30.0, 1e3, 3e4, 1e6)
+# Values fall without end if they fall over the last powers of ten at least by this share of the fall over the first: a
+# logarithm falls by the same, and 1/x by a thousandth.
+ENDLESS = 0.3
+# A best value is not at infinity if the fall beyond the end is below this share of the descent.
+CLEAR = 1e-9
+DEEP = 10.0
+
+
+def endless(case: Case) -> Iterator[Finding]:
+    """Find values without a lower limit, and those whose limit lies at infinity."""
+    if case.outcome in (Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM):
+        name = "unbounded below" if case.outcome is Outcome.UNBOUNDED else "no finite optimum"
+        facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
+        yield _finding(case, name, f"There is no best point: {facts}.", "The run followed the values outwards.", 0.95)
+        return
+    if is_batched(case) or _has_classes(case) or len(case.trace) < 3:
+        return
+    found = _followed(case) if case.function.is_at_hand and case.points is not None else _traced(case)
+    if found:
+        yield _finding(case, *found)
+
+
+def _finding(case: Case, name: str, text: str, evidence: str, confidence: float) -> Finding:
+    if name == "unbounded below":
+        other = "st.minimize" if case.run.maximized else "st.maximize"
+        cure = f"Check the sign of the function, or whether you want {other}; or give bounds= for what is possible."
+    else:
+        cure = "Give bounds= for what is possible, or add a small penalty on the parameters to the function."
+    return Finding("warning", name, text, cure, evidence, _bounded(case), "", confidence)
+
+
+def _bounded(case: Case) -> str:
+    """Return the call with bounds around the start; "" if it has some or takes none."""
+    call, x = case.call, case.points
+    if call is None or call.name not in ("minimize", "maximize", "gradient_descent") or x is None:
+        return ""
+    if call.get("bounds") is not None or not np.isfinite(x[0]).all():
+        return ""
+    reach = 10 * max(float(np.abs(x[0]).max()), 1.0)
+    low, high = float(f"{-reach:.1g}"), float(f"{reach:.1g}")
+    start = call.arguments.get("start", call.arguments.get("initial_point"))
+    if isinstance(start, dict) or len(x[0]) > 8:
+        return ""
+    pair = (low, high) if np.ndim(x[0]) and len(x[0]) == 1 and np.ndim(start) == 0 else [(low, high)] * len(x[0])
+    from steepest.inspection.diagnosis.shape.ground import by_default
+
+    return by_default(case, bounds=pair)
+
+
+def _has_classes(case: Case) -> bool:
+    """Return whether a fit has classes as targets: that they are separable is found elsewhere."""
+    data = getattr(case.fit, "data", None)
+    if data is None:
+        return False
+    y = np.asarray(data[1])
+    return y.dtype.kind not in "f" or bool(np.isin(y, (-1.0, 0.0, 1.0)).all())
+
+
+def _followed(case: Case) -> tuple[str, str, str, float] | None:
+    """Follow the values beyond the end of the descent, along its last part."""
+    x, end = case.points, best_row(case)
+    assert x is not None
+    if end is None or end < 2 or not np.isfinite(x[: end + 1]).all() or x.shape[1] > 1_000:
+        return None
+    # What the run has left behind is not followed: coordinates that move ever less.
+    late, before = x[end] - x[end // 2], x[end // 2] - x[end // 4]
+    kept = np.where(np.abs(late) >= 0.5 * np.abs(before), late, 0.0)
+    if not kept.any():
+        return None
+    base = case.value[end]
+    fall = float(np.nanmax(case.value[: end + 1]) - base)
+    values: list[float] = []
+    for reach in REACH:
+        each = case.function.value(x[end] + reach * kept)
+        if each is None or np.isnan(each) or each > (values[-1] if values else base) + rounding(base):
+            return None
+        values.append(each)
+        if each == -np.inf:
+            break
+    drop = base - values[-1]
+    if not drop > CLEAR * fall + rounding(base) and not (base == 0 and fall > 0):
+        return None
+    middle = values[len(values) // 2]
+    where = f"{case.trace.names[int(np.argmax(np.abs(kept)))]} moves outwards"
+    if values[-1] == -np.inf or middle - values[-1] > ENDLESS * (base - middle):
+        # The function is followed over six powers of ten: a valley as long as that has no bottom for its user either.
+        text = f"The value falls without end: it was {case.sign * base:.4g} at the end, and is {case.sign * values[-1]:.3g} far out, as {where}."
+        return "unbounded below", text, f"Followed to {named(case, x[end] + REACH[len(values) - 1] * kept)}.", 0.95
+    text = f"There is no best point: the value gets better for ever as {where}, from {case.sign * base:.4g} towards {case.sign * values[-1]:.4g}, which no point has."
+    return "no finite optimum", text, f"Followed to {named(case, x[end] + REACH[-1] * kept)}.", 0.93
+
+
+def _traced(case: Case) -> tuple[str, str, str, float] | None:
+    """Judge by the trace alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
+    value, slope = case.value, case.slope
+    n = len(value)
+    if n < 12:
+        return None
+    evidence = "Judged from the trace alone."
+    with np.errstate(all="ignore"):
+        falling = bool(np.all(np.diff(value[n // 2 :]) < 0))
+        late, early = value[n // 2] - value[-1], value[0] - value[n // 2]
+        steady = slope[-1] > 0.99 * slope[n // 2] > 0.98 * slope[n // 4]
+    if falling and steady and value[-1] < 0 and late >= 0.9 * early > 0 and -value[-1] > DEEP * abs(value[0]):
+        text = f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not got smaller, {slope[-1]:.3g}."
+        return "unbounded below", text, evidence, 0.75
+    x = case.points
+    if x is None or n < 40 or not np.isfinite(x).all() or not falling:
+        return None
+    # Over each doubling of the number of steps a logarithm grows by the same, and its slope halves.
+    ends = [n // 8, n // 4, n // 2, n - 1]
+    moved = [float(np.linalg.norm(x[b] - x[a])) for a, b in zip(ends, ends[1:], strict=False)]
+    halved = [slope[b] / slope[a] for a, b in zip(ends[1:], ends[2:], strict=False)]
+    if min(moved) > 0 and all(0.85 < b / a < 1.3 for a, b in zip(moved, moved[1:], strict=False)) and all(
+        0.35 < each < 0.65 for each in halved
+    ):
+        text = f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each doubling of the steps, while the slope dies away."
+        return "no finite optimum", text, evidence, 0.65
+    return None

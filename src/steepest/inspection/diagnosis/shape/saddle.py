@@ -1,0 +1,108 @@
+"""A descent that ended at a saddle: the slope has vanished, and the function curves down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.call import Code
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, last_row, rounding, scale_of
+from steepest.trace import Outcome
+
+# The slope has vanished below this share of the largest on the way, or where the curvature leads to its zero within
+# this share of the size of the point.
+VANISHED, NEAR = 1e-2, 1e-2
+# The products with the Hessian: three find both signs of curvature in most directions.
+PRODUCTS = 3
+# Curvature down counts above this share of the curvature up.
+CLEAR = 1e-3
+
+
+def saddle(case: Case) -> Iterator[Finding]:
+    """Find a point where the slope vanishes and the function falls to both sides."""
+    if case.outcome is Outcome.SADDLE:
+        facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
+        yield _finding(case, f"The descent stopped at a saddle, which is no minimum: {facts}.", "", 0.95)
+        return
+    row, x = last_row(case), case.points
+    if (
+        case.outcome is Outcome.CONVERGED or is_batched(case) or row is None or x is None or x.shape[1] > 1_000
+        or not case.function.is_at_hand
+    ):  # fmt: skip
+        return
+    last = case.slope[row]
+    vanished = last <= VANISHED * np.nanmax(np.where(np.isfinite(case.slope), case.slope, 0.0), initial=0.0)
+    if not vanished and case.value[0] - case.value[row] > 0.1 * abs(case.value[0]):
+        return
+    slope = case.function.gradient(x[row])
+    if slope is None or not np.isfinite(slope).all():
+        return
+    down = _downwards(case, x[row], slope)
+    if down is None:
+        return
+    bend, v = down
+    scale = scale_of(case, row)
+    if not vanished and np.linalg.norm(slope) > NEAR * abs(bend) * float(np.linalg.norm(v * scale)):
+        return
+    base = case.function.value(x[row])
+    reach = 0.03 * float(np.linalg.norm(v * scale))
+    sides = [case.function.value(x[row] + side * reach * v) for side in (-1, 1)]
+    if base is None or any(each is None or not each < base - rounding(base) for each in sides):
+        return
+    text = (
+        f"The descent stopped at a saddle, which is no minimum: the slope is only {np.linalg.norm(slope):.2g}, but to both "
+        f"sides the value gets better, from {case.sign * base:.6g} to {case.sign * min(s for s in sides if s is not None):.6g}."
+    )
+    yield _finding(case, text, f"The curvature there is {bend:.3g} along one direction, measured by probing.", 0.95)
+
+
+def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
+    cure = "Start a little to the side, so that the symmetry is broken."
+    return Finding("warning", "saddle", text, cure, evidence, aside(case), "", confidence)
+
+
+def aside(case: Case) -> str:
+    """Return the call from a start that is moved a little at random."""
+    if case.call is None:
+        return "x = x + 0.1 * np.random.default_rng(0).normal(size=np.shape(x))"
+    start = case.call.arguments.get("start", case.call.arguments.get("initial_point"))
+    x = case.points
+    if case.fit is None and x is not None and len(x[0]) <= 8 and not isinstance(start, dict):
+        size = np.maximum(np.abs(x[0]), 1.0)
+        moved = x[0] + 0.3 * size * np.random.default_rng(0).choice([-1.0, 1.0], len(x[0]))
+        moved = np.array([float(f"{each:.4g}") for each in moved])
+        return by_default(case, start=moved if np.ndim(start) else float(moved[0]))
+    if isinstance(start, dict):
+        code = "{name: value + 0.3 * np.random.default_rng(k).normal(size=np.shape(value)) for k, (name, value) in enumerate(start.items())}"
+        return by_default(case, start=Code(code))
+    return by_default(case, start=Code("start + 0.3 * np.random.default_rng(0).normal(size=np.shape(start))"))
+
+
+def _downwards(case: Case, x: np.ndarray, slope: np.ndarray) -> tuple[float, np.ndarray] | None:
+    """Return the most negative curvature that a few products with the Hessian show, with its direction."""
+    rng = np.random.default_rng(x.size)
+    v, basis, products = rng.standard_normal(x.size), [], []
+    # Exact zeros are symmetric: the direction must not be.
+    for _ in range(min(PRODUCTS, x.size)):
+        for each in basis:
+            v = v - (v @ each) * each
+        length = np.linalg.norm(v)
+        if not length > 1e-12:
+            break
+        v = v / length
+        product = case.function.product(x, v)
+        if product is None or not np.isfinite(product).all():
+            break
+        basis.append(v)
+        products.append(product)
+        v = product
+    if not basis:
+        return None
+    small = np.array(basis) @ np.array(products).T
+    bends, turns = np.linalg.eigh((small + small.T) / 2)
+    if not bends[0] < -CLEAR * max(abs(bends).max(), 1e-300):
+        return None
+    return float(bends[0]), turns[:, 0] @ np.array(basis)
