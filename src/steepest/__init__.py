@@ -20,21 +20,28 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
+    from steepest.finding import Finding
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
+    from steepest.fitting.rates.lr_range import lr_range
     from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
     from steepest.fitting.strength.record import StrengthPath
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
     from steepest.fitting.uncertainty.summary import Summary
+    from steepest.inspection.diagnosis.diagnosis import Diagnosis
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
+    from steepest.minimizing.learning_rates import LearningRates
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
     from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
+    from steepest.recording.read_log import read_log
+    from steepest.recording.recorded import RecordedRun
+    from steepest.recording.recorder import Recorder
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
@@ -47,14 +54,19 @@ _HOMES = {
     "Basins": "steepest.minimizing.basins",
     "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
+    "Diagnosis": "steepest.inspection.diagnosis.diagnosis",
     "Event": "steepest.trace",
+    "Finding": "steepest.finding",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
+    "LearningRates": "steepest.minimizing.learning_rates",
     "Outcome": "steepest.trace",
     "PenaltyPath": "steepest.fitting.penalty_path",
     "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
+    "RecordedRun": "steepest.recording.recorded",
+    "Recorder": "steepest.recording.recorder",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
     "StrengthPath": "steepest.fitting.strength.record",
@@ -79,6 +91,7 @@ _HOMES = {
     "linear_gradient": "steepest.fitting.fit",
     "load": "steepest.loading",
     "losses": "steepest.models",
+    "lr_range": "steepest.fitting.rates.lr_range",
     "maximize": "steepest.minimizing.minimize",
     "minibatches": "steepest.data.batches",
     "minimize": "steepest.minimizing.minimize",
@@ -87,23 +100,32 @@ _HOMES = {
     "penalties": "steepest.models",
     "penalty_path": "steepest.fitting.penalty_path",
     "race": "steepest.minimizing.race",
+    "read_log": "steepest.recording.read_log",
     "sets": "steepest",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 
+# Modules that the code of a cure may name. They are imported by their own names, and so no part of `__all__`.
+_ROOMS = ("estimators", "inspection")
+
 __all__ = [
     "Basins",
     "Bootstrap",
     "Certificate",
+    "Diagnosis",
     "Event",
+    "Finding",
     "FiniteDifference",
     "Fit",
     "GradientCheck",
+    "LearningRates",
     "Outcome",
     "PenaltyPath",
     "PredictedInterval",
     "Race",
+    "RecordedRun",
+    "Recorder",
     "Run",
     "Sensitivity",
     "StrengthPath",
@@ -128,6 +150,7 @@ __all__ = [
     "linear_gradient",
     "load",
     "losses",
+    "lr_range",
     "maximize",
     "minibatches",
     "minimize",
@@ -136,6 +159,7 @@ __all__ = [
     "penalties",
     "penalty_path",
     "race",
+    "read_log",
     "sets",
     "steps",
     "value_and_gradient",
@@ -143,6 +167,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"steepest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]

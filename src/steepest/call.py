@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +26,12 @@ HOMES = {
     "steepest.models": "st.models",
     "steepest.sets": "st.sets",
 }
+# Arguments that may hold many rows, or objects of the user. A result keeps their text, so that they leave the memory.
+DATA = frozenset({"X", "y", "table", "sample_weight", "validation", "start", "initial_point", "callback"})
+# The types of values that can't change, and take no memory.
+SIMPLE = frozenset({type(None), bool, int, float, str})
+# The arguments of `minimize` in place of those of `gradient_descent`.
+TEXTBOOK = {"initial_point": "start", "learning_rate": "step"}
 
 
 class HasCall(Protocol):
@@ -45,6 +54,10 @@ class Call:
         The arguments that were given, by name.
     positional : sequence of str, optional
         Those of them that are written without their names.
+    defaults : mapping of str to object, optional
+        The defaults of the function. An argument that has its default is not written.
+    typed : sequence of str, optional
+        The command of the shell that asked for it, after the word "steepest"; () if none did.
 
     Examples
     --------
@@ -58,19 +71,37 @@ class Call:
     """
 
     def __init__(
-        self, name: str, arguments: Mapping[str, object], positional: tuple[str, ...] | list[str] = ()
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        positional: tuple[str, ...] | list[str] = (),
+        defaults: Mapping[str, object] | None = None,
+        typed: tuple[str, ...] | list[str] = (),
     ) -> None:
-        self.name, self.arguments, self.positional = name, dict(arguments), tuple(positional)
+        self.name, self.arguments, self.positional = name, arguments, positional
+        self.defaults, self.typed = defaults or {}, typed
 
     def __str__(self) -> str:
         parts = [written(self.arguments[name], name) for name in self.positional if name in self.arguments]
-        parts += [
-            f"{name}={written(value, name)}" for name, value in self.arguments.items() if name not in self.positional
-        ]
-        return f"st.{self.name}({', '.join(parts)})"
+        return f"st.{self.name}({', '.join([*parts, *(f'{name}={text}' for name, text in self.options().items())])})"
 
     def __repr__(self) -> str:
         return f"Call({self})"
+
+    def options(self) -> dict[str, str]:
+        """Return the arguments that are written with their names, as code.
+
+        Returns
+        -------
+        dict of str to str
+            The code of each, without those that have their default.
+        """
+        named = {name: value for name, value in self.arguments.items() if name not in self.positional}
+        return {
+            name: written(value, name)
+            for name, value in named.items()
+            if not (name in self.defaults and _is_same(value, self.defaults[name]))
+        }
 
     def get(self, name: str) -> Any:
         """Return an argument as it was given; None if it was not, or if the result was loaded and it is only a name.
@@ -86,7 +117,7 @@ class Call:
             The value.
         """
         value = self.arguments.get(name)
-        return None if isinstance(value, Code) and not value.is_literal else value
+        return value.literal if isinstance(value, Code) else value
 
     def changed(self, name: str | None = None, **changes: object) -> Call:
         """Return the call with other arguments; those that are None are left out.
@@ -103,9 +134,33 @@ class Call:
         Call
             The new call.
         """
+        if self.name == "gradient_descent" and not self._is_textbook(name, changes):
+            return self._as_minimize().changed(None if name == "minimize" else name, **changes)
+        if self.name == "gradient_descent" and "step" in changes:
+            changes["learning_rate"] = changes.pop("step")
+        # The defaults of another function are not known here.
+        defaults = self.defaults if name in (None, self.name) else None
         arguments = {**self.arguments, **changes}
         kept = {key: value for key, value in arguments.items() if value is not None or key not in changes}
-        return Call(name or self.name, kept, self.positional)
+        return Call(name or self.name, kept, self.positional, defaults, self.typed)
+
+    def _is_textbook(self, name: str | None, changes: Mapping[str, object]) -> bool:
+        """Return whether `gradient_descent` can be called with these changes."""
+        step = changes.get("step", changes.get("learning_rate", 1.0))
+        known = {"f", "initial_point", "learning_rate", "iterations", "step"}
+        is_number = isinstance(step, (int, float, np.number, Code))
+        return (
+            name in (None, self.name)
+            and is_number
+            and set(changes) <= known
+            and changes.get("iterations", 1) is not None
+        )
+
+    def _as_minimize(self) -> Call:
+        """Return the call of `minimize` that does the same."""
+        arguments = {TEXTBOOK.get(name, name): value for name, value in self.arguments.items()}
+        positional = tuple(TEXTBOOK.get(name, name) for name in self.positional if name in ("f", "initial_point"))
+        return Call("minimize", arguments, positional, None, self.typed)
 
     def to_json(self) -> Json:
         """Return the call for a JSON file: its arguments are texts.
@@ -115,8 +170,9 @@ class Call:
         dict
             The record.
         """
-        texts = {name: written(value, name) for name, value in self.arguments.items()}
-        return {"name": self.name, "arguments": texts, "positional": list(self.positional)}
+        texts = {name: written(self.arguments[name], name) for name in self.positional if name in self.arguments}
+        record = {"name": self.name, "arguments": texts | self.options(), "positional": list(self.positional)}
+        return record | ({"typed": list(self.typed)} if self.typed else {})
 
     @classmethod
     def from_json(cls, record: Mapping[str, Json]) -> Call:
@@ -133,22 +189,19 @@ class Call:
             The call, whose arguments are texts.
         """
         arguments = {name: Code(text) for name, text in record["arguments"].items()}
-        return cls(record["name"], arguments, tuple(record["positional"]))
+        return cls(record["name"], arguments, tuple(record["positional"]), None, tuple(record.get("typed", ())))
 
 
 class Code(str):
     """Text that is written into a call as it is."""
 
     @property
-    def is_literal(self) -> bool:
-        """Whether the text is a number or another literal of Python."""
-        import ast
-
+    def literal(self) -> Any:
+        """The number, or other literal of Python, that the text is; None if it is none."""
         try:
-            ast.literal_eval(self)
+            return ast.literal_eval(self)
         except (ValueError, SyntaxError):
-            return False
-        return True
+            return None
 
 
 def written(value: object, name: str) -> str:
@@ -188,12 +241,46 @@ def written(value: object, name: str) -> str:
         pairs = [(written(key, ""), written(each, "")) for key, each in value.items()]
         if all(key and each for key, each in pairs):
             return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
-    home = next((short for module, short in HOMES.items() if type(value).__module__.startswith(module)), None)
-    if home is not None:
-        text = repr(value)
-        return f"st.{text}" if text.startswith("losses.") else f"{home}.{text}"
+    if type(value).__module__ == "steepest.expression":
+        # A formula that was typed.
+        return str(getattr(value, "code", name))
+    if text := _made(value):
+        return text
     own = getattr(value, "__name__", "")
     return own if callable(value) and own.isidentifier() else name
+
+
+def _made(value: Any) -> str:
+    """Return how an object of steepest is made, with the fields that differ from their defaults; "" if it is none."""
+    kind: Any = type(value)
+    home = next((short for module, short in HOMES.items() if kind.__module__.startswith(module)), None)
+    if home is None:
+        return ""
+    text = repr(value)
+    is_record = is_dataclass(type(value)) and text.startswith(f"{kind.__qualname__}(")
+    if is_record and all(f"{each.name}=" in text for each in fields(kind) if each.repr and each.init):
+        # A representation with all fields, most of which have their defaults.
+        given = [each.name for each in fields(kind) if each.init and not _has_default(value, each)]
+        parts = [(name, written(getattr(value, name), "")) for name in given]
+        is_known = all(part for _, part in parts)
+        return f"{home}.{kind.__qualname__}({', '.join(f'{name}={part}' for name, part in parts)})" if is_known else ""
+    # An object that holds a function without a name can't be written.
+    if " at 0x" in text:
+        return ""
+    return f"st.{text}" if text.startswith("losses.") else f"{home}.{text}"
+
+
+def _has_default(value: object, each: Any) -> bool:
+    default = each.default_factory() if each.default_factory is not MISSING else each.default
+    return default is not MISSING and _is_same(getattr(value, each.name), default)
+
+
+def _is_same(value: object, default: object) -> bool:
+    """Return whether an argument is its default; other objects than numbers and texts must be the same."""
+    if value is default:
+        return True
+    parts = value if isinstance(value, tuple) else (value,)
+    return type(value) is type(default) and all(type(each) in SIMPLE for each in parts) and value == default
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -211,12 +298,48 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
-    title = function.__name__
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    # A call of `minimize` takes 100 µs at its best, so this is to take no more than a hundredth of it.
+    title, rows = function.__name__, tuple(each.name for each in parameters if each.name in DATA)
 
     @functools.wraps(function)
     def noting(*args: P.args, **kwargs: P.kwargs) -> R:
         result = function(*args, **kwargs)
-        result.call = Call(title, {**dict(zip(names, args, strict=False)), **kwargs}, names[: len(args)])
+        arguments: dict[str, object] = dict(zip(names, args, strict=False))
+        arguments.update(kwargs)
+        for name in rows:
+            if name in arguments:
+                arguments[name] = kept(arguments[name], name)
+        result.call = Call(title, arguments, names[: len(args)], defaults)
         return result
 
     return noting
+
+
+def kept(value: object, name: str) -> object:
+    """Return an argument as a result may keep it: rows and objects of the user as text, the others as they are.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    name : str
+        Its name.
+
+    Returns
+    -------
+    object
+        A number or text, or the code of the argument.
+
+    Examples
+    --------
+    >>> kept(np.zeros(1000), "X"), kept(0.2, "validation"), kept({"x": [1, 2]}, "start")
+    ('X', 0.2, "{'x': [1, 2]}")
+    """
+    kind = type(value)
+    if kind in SIMPLE or (kind is tuple and all(type(each) in SIMPLE for each in value)):  # type: ignore[attr-defined]
+        return value
+    if kind is np.ndarray and value.size <= MOST_NUMBERS:  # type: ignore[attr-defined]
+        # A copy, as users change arrays in place.
+        return value.copy()  # type: ignore[attr-defined]
+    return os.fspath(value) if isinstance(value, os.PathLike) else Code(written(value, name))

@@ -115,6 +115,39 @@ class Expression:
         with np.errstate(all="ignore"):
             return _evaluate(self.tree, dict(zip(self.names, map(_real, values), strict=True)))
 
+    @property
+    def code(self) -> str:
+        """The formula as a function of NumPy, to paste into Python.
+
+        Examples
+        --------
+        >>> parse("max(x, 0) + sin(y)*pi").code
+        'lambda x, y: np.maximum(x, 0) + np.sin(y) * np.pi'
+        """
+        root = _InNumPy().visit(ast.parse(self.text, mode="eval"))
+        return f"lambda {', '.join(self.names)}: {ast.unparse(root)}"
+
+
+class _InNumPy(ast.NodeTransformer):
+    """Writes the functions and constants of formulas as NumPy's."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        numpy = {"min": "minimum", "max": "maximum"}.get(node.id, node.id)
+        if node.id == "tau":
+            return ast.BinOp(ast.Constant(2), ast.Mult(), ast.Attribute(ast.Name("np"), "pi"))
+        if node.id not in _RESERVED:
+            return node
+        # NumPy's own name: asin is an alias in newer versions alone.
+        own = _FUNCTIONS[node.id].__name__ if node.id in _FUNCTIONS and numpy == node.id else numpy
+        return ast.Attribute(ast.Name("np"), {"_smallest": "minimum", "_largest": "maximum"}.get(own, own))
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        function, operands = self.visit(node.func), [self.visit(each) for each in node.args]
+        if function.attr not in ("minimum", "maximum"):
+            return ast.Call(function, operands, [])
+        # NumPy's take two numbers each.
+        return functools.reduce(lambda one, other: ast.Call(function, [one, other], []), operands)
+
 
 def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     """Parse a formula, and return it as a function.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["warning", "note"]
+# What the message of a run ends with, if the run failed and the message does not have the whole cause.
+HINT = "; diagnose() looks for the cause"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
 from steepest.fitting.tree.resume import tree_from_record
 from steepest.places import path_of
+from steepest.recording.journal import is_journal
+from steepest.recording.recorded import RecordedRun
+from steepest.recording.recorder import load_journal
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
 from steepest.types import Json
 
 READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | TableFit]] = {
     "run": Run._revive,
+    "recorded": RecordedRun._revive,
     "fit": fit_from_record,
     "network": network_from_record,
     "tree": tree_from_record,
@@ -56,6 +60,8 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     True
     """
     path = path_of(folder, "folder")
+    if is_journal(path):
+        return load_journal(path)
     manifest, arrays = read_record(path)
     record = dict(manifest.record)
     try:

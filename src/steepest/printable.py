@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 # The most letters of a name in a table or a list. Chosen, not measured: longer names push the numbers off the screen.
 MOST_LETTERS = 40
 # The most characters of a value in a message. Chosen, not measured: so that a message stays one readable line.
 MOST_QUOTED = 80
+# The most columns or rows that a warning names; the rest are counted.
+MOST_NAMED = 5
 
 
 def printable(text: object, most: int | None = None) -> str:
@@ -87,6 +90,32 @@ def cut(text: str, most: int = MOST_QUOTED) -> str:
     text = " ".join(text.split("\n"))
     end = (most - 1) // 2
     return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
+def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return names as a list in words, the last ones counted if there are many.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+    most : int
+        The most names to list.
+
+    Returns
+    -------
+    str
+        The list.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], 2)
+    ('a', 'a, b and c', 'a, b and 2 more')
+    """
+    shown = [printable(name, MOST_LETTERS) for name in names]
+    if len(shown) > most:
+        shown = [*shown[:most], f"{len(names) - most:,} more"]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
 def _shown(letter: str) -> str:

@@ -420,7 +420,7 @@ class Trace:
         return cls(columns, x, list(names), events, header["stride"], header["cost"])
 
 
-class Recorder:
+class TraceWriter:
     """Collects the rows of a running descent, and thins them evenly when they exceed a limit."""
 
     def __init__(self, names: Sequence[str], columns: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -210,7 +211,7 @@ def test_gaps_are_named_by_row_and_column(kind):
 def test_many_classes_are_doubted_before_the_fit(monkeypatch):
     A, numbers = np.ones((300, 1)), np.arange(300) % 150
     monkeypatch.setattr(DescentClassifier, "_fit_outputs", lambda *_: None)
-    monkeypatch.setattr(sys.modules["steepest.fitting.fit"], "fit_given", lambda *_, **__: None)
+    monkeypatch.setattr(sys.modules["steepest.fitting.fit"], "fit_given", lambda *_, **__: SimpleNamespace())
     with pytest.warns(UserWarning, match="150 different whole numbers in 300 rows.*use DescentRegressor") as caught:
         DescentClassifier().fit(A, numbers)
     assert caught[0].filename == __file__

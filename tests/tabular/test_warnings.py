@@ -13,12 +13,13 @@ from sklearn.linear_model import LogisticRegression
 
 import steepest as st
 from steepest.inspection.report.findings import findings_of
+from steepest.statistics.influence import cooks_distances
+from steepest.statistics.moments import Moments
 from steepest.tabular.prepare import prepare
 from steepest.tabular.warnings.find import warnings_of
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import giveaways
-from steepest.tabular.warnings.influence import _distances, _newton_step
-from steepest.tabular.warnings.moments import Moments
+from steepest.tabular.warnings.influence import _newton_step
 
 ROWS = 200
 
@@ -239,7 +240,7 @@ class TestInfluence:
             loss=getattr(st.losses, loss),
             moments=Moments.of(self.x[:, None]),
         )
-        ours = _distances(_newton_step(table), 0.0)
+        ours = cooks_distances(_newton_step(table), 0.0)
         np.testing.assert_allclose(ours.distance[[0, 5, 11]], distance, rtol=1e-4)
         np.testing.assert_allclose(ours.leverage[[0, 11]], leverage, rtol=1e-4)
 

@@ -1,4 +1,4 @@
-"""The command line: `steepest minimize`, `check`, `fit`, `predict`, `show`, `report` and `compare`."""
+"""The command line: `steepest minimize`, `check`, `fit`, `predict`, `show`, `diagnose`, `report` and `compare`."""
 
 from __future__ import annotations
 

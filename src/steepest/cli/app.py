@@ -9,6 +9,7 @@ import click
 from steepest.arguments import guess_or_list
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
+from steepest.cli.diagnose import diagnose
 from steepest.cli.reports import compare, report
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
@@ -38,12 +39,13 @@ def app() -> None:
     """Gradient descent that needs no learning rate.
 
     Exit codes: 0 if the run converged or completed the number of steps given; 1 if the run stopped earlier (the
-    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before or after the descent:
-    the message says what was written; 143 after SIGTERM. During the descent both leave the best point so far.
+    output has the reason), a gradient is wrong, or a diagnosis found something; 2 for bad input; 130 if Ctrl-C came
+    before or after the descent: the message says what was written; 143 after SIGTERM. During the descent both leave
+    the best point so far.
     """
 
 
-for command in (minimize, check, fit, predict, show, report, compare):
+for command in (minimize, check, fit, predict, show, diagnose, report, compare):
     app.add_command(command)
 
 

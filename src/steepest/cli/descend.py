@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from steepest.arguments import guess_or_list
-from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, read_fixed, read_sets, say
+from steepest.cli.diagnose import say_why
+from steepest.cli.options import (
+    ANIMATE,
+    OVERWRITE,
+    Command,
+    check_drawing,
+    check_folder,
+    note_command,
+    read_fixed,
+    read_sets,
+    say,
+)
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -132,6 +143,7 @@ def minimize(
     optimize = maximize if upwards else minimize_function
     run = optimize(function, begin, step=rule, bounds=limits, fixed=held or None, within=held_to, rng=seed, **options)
     run.title = function.text
+    note_command(run)
     at = (run.runs or (run,))[0].trace.x[0]
     where = ", ".join(f"{name} = {x:g}" for name, x in zip(function.names, at, strict=True))
     others = f" and {len(run.runs) - 1} more starts" if run.runs else ""
@@ -145,6 +157,7 @@ def minimize(
         say(f"animation: {run.animate(motion)}")
     if folder:
         say(f"saved in: {run.save(folder, overwrite=overwrite)}")
+    say_why(run, out)
     return 0 if run.success else 1
 
 

@@ -18,6 +18,7 @@ from steepest.writing import check_replaceable
 
 if TYPE_CHECKING:
     # At run time this import would load NumPy, and the command line should start quickly.
+    from steepest.call import HasCall
     from steepest.sets import ConvexSet
 
 # The options that draw, each with what it writes and the endings of its files.
@@ -25,6 +26,8 @@ DRAWINGS = {
     "--plot": ("a picture", (".png", ".svg", ".pdf")),
     "--animate": ("an animation", (".gif", ".html", ".mp4", ".webm")),
 }
+# Under this name the context keeps the command and its words, as they were typed.
+TYPED = "steepest.typed"
 ANIMATE = "Draw the run as an animation into a .gif, .html, .mp4 or .webm file."
 OVERWRITE = "Allow --out to be a folder with other files, and replace those with the same names."
 
@@ -60,6 +63,7 @@ class Command(click.Command):
         list of str
             The arguments that click did not use.
         """
+        ctx.meta[TYPED] = (ctx.info_name, *args)
         options = [option for option in self.params if isinstance(option, click.Option)]
         known = {name: option for option in options for name in (*option.opts, *option.secondary_opts)}
         for option in options:
@@ -329,6 +333,18 @@ def check_folder(path: str, option: str, overwrite: bool) -> Path:
     check_saved(folder, overwrite)
     written().expect(folder)
     return folder
+
+
+def note_command(result: HasCall) -> None:
+    """Note on a result the command that asked for it, so that a cure of it can be a command, too.
+
+    Parameters
+    ----------
+    result : Run or TableFit
+        The result.
+    """
+    if result.call is not None:
+        result.call.typed = click.get_current_context().meta[TYPED]
 
 
 def written() -> Written:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
+from steepest.cli.diagnose import say_why
 from steepest.cli.model_options import read_loss, read_model, read_penalty
 from steepest.cli.options import (
     OVERWRITE,
     Command,
     check_file,
     check_folder,
+    note_command,
     read_bounds,
     read_fixed,
     say,
@@ -251,6 +253,7 @@ def fit(
             file, target, drop=drop or (), na=na or (), kinds=kinds, model=kind, loss=cost, penalty=weight_penalty,
             bounds={**POSITIVE, **(limits or {})} if positive else limits, fixed=held, step=step, rng=seed, **options,
         )  # fmt: skip
+        note_command(fitted)
         doing("computing errors")
         text = str(fitted)
         # Other texts for the screen need a clear line.
@@ -259,6 +262,7 @@ def fit(
         doing("saving")
         fitted.save(folder, overwrite=overwrite)
     say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, fit.png)")
+    say_why(fitted, out)
     return 0 if fitted.success else 1
 
 

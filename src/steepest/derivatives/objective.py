@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.derivatives.noise import Call
+from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.scatter import Repeated, Scatter
+from steepest.derivatives.tracing.hidden import HiddenLayer, hidden_layers
 from steepest.sets.chart import Chart
 from steepest.sets.region import Region
-from steepest.types import Function, PyTree
+from steepest.types import Array, Function, PyTree
 
 # A relative tolerance is a share of the descent, or of the distance to the lower bound if that is less, but of at least
 # this share of the descent. At the lower bound the distance is 0, and no descent could meet a tolerance of 0.
@@ -199,10 +202,30 @@ class Objective:
         scale = scale_of(x, start)
         return scale if self.chart is None else np.maximum(scale, self.chart.sizes(x))
 
+    def hidden(self, x: np.ndarray, rows: int = 256) -> list[HiddenLayer]:
+        """Return the hidden layers at a point, if the function is a network whose code was compiled; else none.
+
+        The layers of a fit have at most so many of its rows, evenly spaced.
+        """
+        compiled = self.compiled
+        if compiled is None:
+            return []
+        pure = compiled.pure
+        if compiled.on_rows is not None and "data" in self.arrays:
+            counted = np.flatnonzero(np.asarray(self.arrays["data"][2]))
+            some = counted[np.linspace(0, len(counted) - 1, min(rows, len(counted))).astype(int)]
+            pure = partial(_on_rows, compiled.on_rows, some)
+        with compiled_code():
+            return hidden_layers(pure, x, self.arrays, compiled.loop)
+
     def use_differences(self, differences: Differences, obstacle: str) -> None:
         """Obtain the gradient by differences from now on."""
         self.differences, self.obstacle = differences, obstacle
         self.kind, self.why = "differences", by_differences(obstacle)
+
+
+def _on_rows(on_rows: Function, rows: np.ndarray, x: Array, arrays: PyTree) -> PyTree:
+    return on_rows(x, rows, 1.0, arrays)
 
 
 def by_differences(obstacle: str) -> str:
@@ -211,5 +234,11 @@ def by_differences(obstacle: str) -> str:
 
 
 def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the gradient by central differences at a point where the exact gradient is NaN."""
-    return Differences(objective.value, start, objective.box, region=objective.region)(x)[1]
+    """Return the gradient by central differences at a point where the exact gradient is NaN.
+
+    It is NaN too where the numbers come near the largest float, as in a descent that diverges.
+    """
+    try:
+        return Differences(objective.value, start, objective.box, region=objective.region)(x)[1]
+    except (OverflowError, ZeroDivisionError):
+        return np.full(x.size, np.nan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steepest.finding import HINT
 from steepest.printable import printable
 from steepest.trace import Certificate, Outcome
 
@@ -19,6 +20,18 @@ _ADVICE = {
     Outcome.RAISED: "fix the function there, or start elsewhere",
 }
 
+# The outcomes whose message says what was met, and not why. The others name their cause.
+_OPEN = (
+    Outcome.STALLED,
+    Outcome.NON_FINITE,
+    Outcome.DIVERGED,
+    Outcome.ITERATION_LIMIT,
+    Outcome.EVALUATION_LIMIT,
+    Outcome.TIME_LIMIT,
+)
+# A message with these words names a step size that is small enough.
+_STEP = "keep the step below"
+
 
 @dataclass
 class Ending:
@@ -30,10 +43,11 @@ class Ending:
 
 
 def message(outcome: Outcome, facts: str, certificate: Certificate, counted: str = "iteration") -> str:
-    """Return the sentence that the user reads: outcome, evidence, and what to try next."""
+    """Return the sentence that the user reads: outcome, evidence, what to try next, and who looks for the cause."""
     head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
     # A noisy value that is as near as was asked needs no advice.
     is_enough = outcome is Outcome.NOISE_FLOOR and certificate.is_met
     advice = None if is_enough else _ADVICE.get(outcome)
+    hint = HINT if outcome in _OPEN and _STEP not in facts else ""
     # Facts may quote an error of the user's function.
-    return f"{head}: {printable(facts)}" + (f"; {advice.format(counted=counted)}" if advice else "")
+    return f"{head}: {printable(facts)}" + (f"; {advice.format(counted=counted)}" if advice else "") + hint

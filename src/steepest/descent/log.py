@@ -12,7 +12,7 @@ from steepest.descent.loop.state import COLUMNS
 from steepest.descent.meter import Meter
 from steepest.descent.progress import Progress
 from steepest.descent.view import View
-from steepest.trace import Event, Recorder, Trace
+from steepest.trace import Event, Trace, TraceWriter
 from steepest.types import Callback
 
 
@@ -40,25 +40,25 @@ class Log:
         self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
         validation = ("validation",) if early_stopping else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *validation, *solver.columns))
+        self.writer = TraceWriter(view.names, (*COLUMNS, "seconds", *epoch, *validation, *solver.columns))
 
     def resume(self, trace: Trace, events: int, best: BestEpoch) -> None:
         """Continue after the rows of a trace and its first `events` events."""
-        self.recorder.resume(trace, events)
+        self.writer.resume(trace, events)
         self.best = best
 
     def trace(self) -> Trace:
         """Return all rows and events so far."""
-        return self.recorder.trace()
+        return self.writer.trace()
 
     @property
     def events(self) -> int:
         """The number of events so far."""
-        return len(self.recorder.events)
+        return len(self.writer.events)
 
     def add_event(self, kind: str, detail: str, count: int = 1) -> None:
         """Add an event at the current iteration."""
-        self.recorder.events.append(Event(self.solver.status.iteration, kind, detail, count))
+        self.writer.events.append(Event(self.solver.status.iteration, kind, detail, count))
 
     def record(self, rows: np.ndarray, since: float) -> None:
         """Add the rows of a chunk that began after `since` seconds; each row gets an equal share of the time."""
@@ -77,7 +77,7 @@ class Log:
         points = self.view.rows(points)
         epochs = self.view.epochs(scalars)
         scalars[:, 0] *= self.solver.objective.updates
-        self.recorder.append(np.concatenate([scalars, seconds, epochs, losses, further], axis=1), points)
+        self.writer.append(np.concatenate([scalars, seconds, epochs, losses, further], axis=1), points)
         shown = further[-1, :1] if "validation" in self.solver.columns else losses[-1]
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *shown)
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from steepest import models
 from steepest.arguments import our_words
 from steepest.data.arrays import read_weight
+from steepest.estimators.call import noted
 from steepest.estimators.network_memory import Memory, can_go_on
 from steepest.estimators.outputs import OutputFitter, output, without_rows
 from steepest.estimators.parameters import (
@@ -242,7 +243,7 @@ class DescentEstimator(BaseEstimator):
                 for target, start, held in zip(targets.T, starts, validation, strict=True)
             ]
         self._learners = self._memory = None
-        self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
+        self._store(noted(self, runs, weight), max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
         warn_of_penalty(runs, self.alpha)
 
@@ -278,6 +279,9 @@ class DescentEstimator(BaseEstimator):
             self._learners = None
             with errors_in_our_words():
                 runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
+        for run in runs:
+            # No call of `fit` does the same.
+            run.call = None
         self._store(runs, self.n_iter_ + 1 if fitted else 1)
         # A call is meant to make one epoch, so reaching the limit of iterations is no failure.
         warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
@@ -296,6 +300,7 @@ class DescentEstimator(BaseEstimator):
             epochs = PART_EPOCHS if start is not None and self.max_epochs is None else self.max_epochs
             with errors_in_our_words():
                 runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
+            runs[-1].call = None
         done = max(int(run.trace.epoch[-1]) for run in runs)
         self._store(runs, done + (self.n_iter_ if hasattr(self, "n_iter_") else 0))
         self._memory = memory

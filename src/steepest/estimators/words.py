@@ -20,6 +20,7 @@ WORDS = tuple(
         (r"(?<!\w)tolerance=", "tol="),
         (r"(?<!\w)rng=", "random_state="),
         (r"(?<!\w)progress=", "verbose="),
+        (r"(?<![\w.])diagnose\(\)", "run_.diagnose()"),
         (r"(?<!\w)validation=(?:[.\d]+|\([^()]*\))?", "early_stopping=True"),
     )
 )

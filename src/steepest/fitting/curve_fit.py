@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from steepest.arguments import our_words
+from steepest.finding import HINT
 from steepest.fitting.fit import fit
 from steepest.fitting.uncertainty.wording import grouped
 from steepest.printable import quoted
@@ -97,7 +98,8 @@ def curve_fit(
     model, X, y, weight = _rows(f, xdata, y, sigma, start.size)
     fitted = fit(model, X, y, start={"p": start}, sample_weight=weight, bounds=box)
     if fitted.outcome not in FOUND:
-        raise RuntimeError(f"optimal parameters not found: {fitted.message}")
+        # The caller has no fit to diagnose.
+        raise RuntimeError(f"optimal parameters not found: {fitted.message.replace(HINT, '')}")
     found = fitted.uncertainty(weights="precision", absolute_sigma=bool(absolute_sigma))
     if not (found.why or found.reasons):
         return fitted.params["p"], found.covariance

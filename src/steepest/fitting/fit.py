@@ -209,9 +209,9 @@ def fit(
         targets = data.rows.y
         doubt = doubt_of_classes(len(np.unique(targets)), len(targets), whole=True)
         if doubt:
-            # Level 4 is the user's line; levels 2 and 3 are the decorators.
+            # Level 5 is the user's line; levels 2 to 4 are the decorators.
             advice = "if they are numbers to predict, use Linear(); if not, give Multinomial(classes=...)"
-            warnings.warn(f"{doubt}: {advice}", UserWarning, stacklevel=4)
+            warnings.warn(f"{doubt}: {advice}", UserWarning, stacklevel=5)
     return fit_given(
         model, data, loss, penalty, budget,
         start=start, bounds=bounds, fixed=fixed, batch_size=batch_size, direction=direction, step=step,

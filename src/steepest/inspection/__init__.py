@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.causes.divergence import DivergenceDisplay
     from steepest.inspection.plots.causes.eigen import EigenDisplay
+    from steepest.inspection.plots.causes.learning_rates import LearningRateDisplay
     from steepest.inspection.plots.causes.ledger import LedgerDisplay
     from steepest.inspection.plots.causes.rates import EffectiveRateDisplay
     from steepest.inspection.plots.causes.slice import SliceDisplay
@@ -68,6 +69,7 @@ _HOMES = {
     "FitDisplay": "plots.fit",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
+    "LearningRateDisplay": "plots.causes.learning_rates",
     "LedgerDisplay": "plots.causes.ledger",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
@@ -114,6 +116,7 @@ __all__ = [
     "FitDisplay",
     "GatesDisplay",
     "LandscapeDisplay",
+    "LearningRateDisplay",
     "LedgerDisplay",
     "LineDisplay",
     "MembersDisplay",

@@ -109,6 +109,22 @@ class ResultLike(RunLike, Protocol):
         """The runs from all starts; empty if there was one start."""
 
 
+class HiddenLike(Protocol):
+    """The outputs of the units of a hidden layer of a network."""
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """The outputs, of shape (rows, units)."""
+
+    @property
+    def kind(self) -> str:
+        """ "tanh" or "sigmoid" for units that are flat at both ends; else ""."""
+
+    @property
+    def slopes(self) -> np.ndarray | None:
+        """The slope of each output by what went into its unit, as a share of the largest; None if it is not known."""
+
+
 class Model(Protocol):
     """A model that was fitted to rows."""
 
@@ -532,6 +548,42 @@ class RaceLike(Protocol):
     @property
     def title(self) -> str:
         """The text above a picture."""
+
+
+class LearningRatesLike(Protocol):
+    """The values that short descents reach with several learning rates."""
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The learning rates."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The value at the end of the descent with each."""
+
+    @property
+    def first_value(self) -> float:
+        """The value at the start."""
+
+    @property
+    def limit(self) -> float:
+        """The largest stable rate by the curvature at the start."""
+
+    @property
+    def diverges(self) -> float:
+        """The rate from which on the descents end above their start."""
+
+    @property
+    def suggested(self) -> float:
+        """The rate to use."""
+
+    @property
+    def rule(self) -> str:
+        """The rule of the direction."""
+
+    @property
+    def steps(self) -> int:
+        """The steps of each descent."""
 
 
 class SensitivityLike(Protocol):

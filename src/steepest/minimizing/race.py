@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.arguments import generator, our_words
+from steepest.call import Call, kept
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.within import Within, holds_curved
 from steepest.descent.budget import Budget
@@ -276,11 +277,23 @@ def race(
         f, start, sign, args, gradient, first, bounds, budget, generator(rng), fixed=fixed, within=within
     )
     course, runs = Course(plan, x, chosen), dict[str, Run]()
+    shared = {
+        "args": args or None, "gradient": gradient, "bounds": bounds, "fixed": fixed, "within": within,
+        "tolerance": tolerance, "iterations": iterations, "evaluations": evaluations, "seconds": seconds,
+    }  # fmt: skip
+    given = {
+        "f": f,
+        "start": kept(start, "start"),
+        **{key: value for key, value in shared.items() if value is not None},
+    }
+    call = Call("maximize" if maximize else "minimize", given, ("f", "start"))
     for name, rule in chosen.items():
         automatic = _options(rules[name]) == {"direction": None, "step": "auto"}
         run = course.run(rule, progress, by_sets=automatic and plan.objective.region is not None)
         runs[name] = run if within is None else replace(run, within=within)
         runs[name].title = name
+        options = {key: value for key, value in _options(rules[name]).items() if value not in (None, "auto")}
+        runs[name].call = call.changed(**options)
         if runs[name].outcome is Outcome.INTERRUPTED:
             break
     return Race(runs, course=course)

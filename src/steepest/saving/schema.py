@@ -50,6 +50,7 @@ class CallRecord(TypedDict):
     name: str
     arguments: dict[str, str]
     positional: list[str]
+    typed: NotRequired[list[str]]
 
 
 class RunRecord(TypedDict):

@@ -444,10 +444,10 @@ def test_a_fit_without_rows_held_out_says_so(table):
     x = np.arange(20.0)
     rows = x, 3 * x + np.sin(x)
     line = st.models.Linear()
-    titles = [[each.title for each in findings_of(fit)] for fit in (st.fit(line, *rows), table)]
+    titles = [[each.name for each in findings_of(fit)] for fit in (st.fit(line, *rows), table)]
     assert ["No rows were held out" in each for each in titles] == [True, False]
     network = st.fit(st.models.Network(hidden=(4,), members=1), *rows, epochs=2, rng=0)
-    assert "No rows were held out" not in [each.title for each in findings_of(network)]
+    assert "No rows were held out" not in [each.name for each in findings_of(network)]
 
 
 def test_standings_are_those_of_the_race(race, paged):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from steepest.inspection.diagnosis.learning.units import is_constant
 from steepest.models import Network
 from steepest.models.frame import responded
 from steepest.trace import Event, Trace
@@ -13,9 +14,6 @@ from steepest.types import Array, Rows
 
 # Units and probabilities are examined on at most so many rows, in about 10 ms for the default network.
 SAMPLE = 256
-# The outputs of a unit are constant if they differ by at most this, as a share of the outputs of its layer: by the last
-# bits of single precision, in which a network is fitted.
-ROUNDING = 8 * float(np.finfo(np.float32).eps)
 # A unit is saturated if the slope of its activation is below this on at least this share of the rows.
 FLAT_SLOPE, MOST_ROWS = 1e-3, 0.99
 # The distance from 0 or 1 at which a probability is saturated: that is about the rounding of single precision.
@@ -68,30 +66,6 @@ def _seen(network: Network, X: np.ndarray, member: int, parts: Mapping[str, Arra
 
     z = network.of_member(X, member, parts, see)
     return [np.concatenate(each) for each in blocks.values()], z
-
-
-def is_constant(h: np.ndarray) -> np.ndarray:
-    """Return for each unit of a layer whether its output is the same for every row, to rounding.
-
-    Parameters
-    ----------
-    h : array of shape (rows, units)
-        The outputs.
-
-    Returns
-    -------
-    array of bool of shape (units,)
-        The answers; all False for fewer than 2 rows.
-
-    Examples
-    --------
-    >>> is_constant(np.array([[0.0, 1.0, 5.0], [0.0, 2.0, 5.0]]))
-    array([ True, False,  True])
-    """
-    if len(h) < 2:
-        return np.zeros(h.shape[1], dtype=bool)
-    size = np.maximum(np.abs(h).max(axis=0), np.sqrt(np.mean(h**2)))
-    return np.ptp(h, axis=0) <= ROUNDING * size
 
 
 def dead_units(epoch: int, members: Sequence[Hidden]) -> list[Event]:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from steepest.call import Call
+from steepest.call import Call, Code
+from steepest.inspection.diagnosis.curvature import Curvature, measured
 from steepest.inspection.diagnosis.function import FunctionAtHand
+from steepest.inspection.diagnosis.pace import Pace
+from steepest.inspection.diagnosis.tail import Tail, tail_of
 from steepest.inspection.protocol import BasisLike, FitLike, ResultLike, TableFitLike
 from steepest.trace import Outcome, Trace
+
+Made = TypeVar("Made")
+
+# The most pairs of rows whose secants are computed.
+MOST_PAIRS = 1_000
+# The points at equal distances of the sum of the sizes at which the values of a schedule are compared.
+SAMPLES = 60
+# The schedules of steepest.
+SCHEDULES = ("Shrinking", "Exponential", "Staircase", "Cosine", "OneCycle", "Schedule")
+# Changes of a gradient or a value below this share of it are rounding errors.
+ROUNDING = 1e-8
+# A drop of the value by plain descent is t g² (1 - tλ/2), so never above t g² where the function curves upwards. Half
+# of the rows may exceed it by this share, for curvature that changes.
+PLAIN = 1.05
 
 
 class Case:
@@ -30,6 +49,7 @@ class Case:
         self.run = run
         self.sign = -1.0 if run.maximized else 1.0
         self.function = FunctionAtHand(run, probe)
+        self._made: dict[str, Any] = {}
 
     @property
     def trace(self) -> Trace:
@@ -78,6 +98,25 @@ class Case:
             return np.asarray(self.trace.columns[name], dtype=float)
         return np.full(len(self.trace), np.nan)
 
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """Return what several finders of a room share, made when it is first asked for.
+
+        Parameters
+        ----------
+        name : str
+            A name for it.
+        make : callable
+            Makes it.
+
+        Returns
+        -------
+        object
+            What was made.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
     @cached_property
     def value(self) -> np.ndarray:
         """The value of each row; lower is better."""
@@ -120,6 +159,207 @@ class Case:
     def basis(self) -> BasisLike | None:
         """The loss, the penalty and the rows of the fit; None if they are not at hand."""
         return getattr(self.fit, "basis", None)
+
+    @cached_property
+    def pace(self) -> Pace:
+        """The rule of the steps and their sizes."""
+        asked = self.asked("step") if self.asked("step") is not None else self.asked("learning_rate")
+        if isinstance(asked, Code):
+            asked = ast.literal_eval(asked)
+        elif asked is None and self.call is not None:
+            # A loaded run has its schedule as code, and one that was asked for without a step has found its sizes.
+            code = self.call.arguments.get("step")
+            asked = "auto" if code is None else _schedule if _is_schedule(str(code)) else None
+        direction = getattr(self.fit or self.run, "direction", {})
+        return Pace.of(direction, asked, self.size, self.iteration, self.is_loop)
+
+    @cached_property
+    def is_loop(self) -> bool:
+        """Whether the run was recorded in a loop of the user's own."""
+        return self.outcome is Outcome.RECORDED
+
+    @cached_property
+    def is_batched(self) -> bool:
+        """Whether the steps were taken on batches of rows."""
+        return self.asked("batch_size") is not None
+
+    @cached_property
+    def place(self) -> np.ndarray | None:
+        """The best point, flat; None if it is not known or not finite."""
+        try:
+            x = np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in _leaves(self.run.x)])
+        except (TypeError, ValueError):
+            return None
+        return x if x.size and np.isfinite(x).all() else None
+
+    @cached_property
+    def free(self) -> np.ndarray:
+        """Which entries of `place` may move: those that were not fixed and lie on no bound."""
+        size = 0 if self.place is None else len(self.place)
+        names = list(self.trace.names)
+        held = {*getattr(self.run, "at_bound", {}), *getattr(self.run, "fixed", {})}
+        return np.array([name not in held for name in names]) if len(names) == size else np.ones(size, dtype=bool)
+
+    @cached_property
+    def slope_at_place(self) -> np.ndarray | None:
+        """The gradient at `place`, by one probe; None if the function is not at hand."""
+        found = None if self.place is None else self.function.gradient(self.place)
+        return found if found is not None and np.isfinite(found).all() else None
+
+    @cached_property
+    def curvature(self) -> Curvature | None:
+        """The curvature at `place`, by up to five products with the Hessian; None if it can't be measured."""
+        slope, x = self.slope_at_place, self.place
+        if slope is None or x is None or len(slope) != len(x) or getattr(self.run, "within", None) is not None:
+            return None
+        other = np.random.default_rng(len(x)).standard_normal(len(x))
+        if self.points is not None and len(self.points) > 1 and np.isfinite(self.points[:2]).all():
+            first = self.points[1] - self.points[0]
+            length = np.linalg.norm(first)
+            other = other / np.linalg.norm(other) / 10 + (first / length if length > 0 else 0.0)
+        return measured(lambda v: self.function.product(x, v), slope, other, self.free)
+
+    @cached_property
+    def gradients(self) -> np.ndarray | None:
+        """The gradient of each row: recorded, or told by the moves of plain descent; None if they are not known."""
+        given = getattr(self.run, "gradients", None)
+        if given is not None:
+            return self.sign * np.asarray(given, dtype=float)
+        x, pace = self.points, self.pace
+        held = getattr(self.run, "bounds", {}) or getattr(self.run, "within", None) is not None
+        known = pace.rule in ("Plain", "Momentum") or (pace.rule == "Nesterov" and not self._restarts)
+        if self.is_loop or x is None or not known or self.trace.stride > 1 or self.is_batched or held:
+            return None
+        with np.errstate(all="ignore"):
+            moved = (x[:-1] - x[1:]) / self.size[1:, None]
+            if pace.rule == "Momentum":
+                moved = moved - pace.decay * _later(moved, 1)
+            elif pace.rule == "Nesterov":
+                moved = _without_velocity(moved, pace.decay)
+        return np.vstack([moved, np.full((1, x.shape[1]), np.nan)])
+
+    @property
+    def _restarts(self) -> bool:
+        return bool(getattr(self.fit or self.run, "direction", {}).get("restart", False))
+
+    @cached_property
+    def sane(self) -> np.ndarray:
+        """The rows whose values are at most as far above the first as that lies above the best."""
+        known = self.value[np.isfinite(self.value)]
+        if not known.size:
+            return np.zeros(0, dtype=int)
+        limit = known[0] + max(known[0] - known.min(), 0.0)
+        # The first three rows show how a descent blows up, before it reaches points that are far away.
+        is_sane = (self.value <= limit) | ((np.arange(len(self.value)) < 3) & np.isfinite(self.value))
+        return np.flatnonzero(is_sane)
+
+    @cached_property
+    def secants(self) -> np.ndarray:
+        """Curvature seen on the way, |Δg| / |Δx| from one row to the next: at most the largest eigenvalue there.
+
+        From the norms of gradients alone it is that along the gradient, 2/t (1 + Δf / (t g²)), if the descent is plain.
+        """
+        rows = self.sane[:-1][np.diff(self.sane) == 1] if len(self.sane) > 1 else self.sane[:0]
+        if len(rows) > MOST_PAIRS:
+            rows = rows[np.unique(np.geomspace(1, len(rows), MOST_PAIRS).astype(int) - 1)]
+        g, x = self.gradients, self.points
+        with np.errstate(all="ignore"):
+            if g is not None and x is not None and len(g) == len(x):
+                turn, move = (
+                    np.linalg.norm(g[rows + 1] - g[rows], axis=1),
+                    np.linalg.norm(x[rows + 1] - x[rows], axis=1),
+                )
+                floor = np.linalg.norm(x[rows], axis=1)
+                clear = (turn > ROUNDING * np.linalg.norm(g[rows], axis=1)) & (move > ROUNDING * floor)
+                found = np.where(clear, turn / move, np.nan)
+            else:
+                found = self._curvature_along(rows)
+        return found[np.isfinite(found)]
+
+    def _curvature_along(self, rows: np.ndarray) -> np.ndarray:
+        """Return the curvature along the gradient from the drop of the value; NaN unless the descent is plain."""
+        lost = np.full(len(rows), np.nan)
+        if self.pace.rule not in ("Plain", "") or self.trace.stride > 1 or self.is_batched or not len(rows):
+            return lost
+        t = self.size[rows if self.is_loop else rows + 1]
+        drop = self.value[rows] - self.value[rows + 1]
+        share = drop / (t * self.slope[rows] ** 2)
+        clear = np.abs(drop) > 1e-11 * np.abs(self.value[rows])
+        # A loop may use another rule than plain descent, in which the drop has nothing to do with t g².
+        if not clear.any() or np.median(share[clear]) > PLAIN or share[clear][0] > PLAIN:
+            return lost
+        return np.where(clear & (share < 1), 2 / t * (1 - share), np.nan)
+
+    @cached_property
+    def top_seen(self) -> float:
+        """The largest curvature that the rows of the trace show; NaN if they show none."""
+        return float(self.secants.max()) if self.secants.size and self.secants.max() > 0 else np.nan
+
+    @cached_property
+    def top_curvature(self) -> float:
+        """The largest curvature: at `place` if it was probed, else that seen on the way; NaN if it is not known."""
+        return self.top_seen if self.curvature is None else self.curvature.top
+
+    @cached_property
+    def tail(self) -> Tail:
+        """How fast the last values fell, by iterations; with a schedule, by steps of its largest size."""
+        value, at = self.value[self.sane], self.iteration[self.sane]
+        if self.pace.kind != "schedule" or len(at) < SAMPLES // 2:
+            return tail_of(value, at)
+        # A schedule that ends makes the values seem to converge. In the sum of its sizes they fall as before.
+        size = np.nan_to_num(self.size)
+        way = np.cumsum(np.where(np.arange(len(size)) > 0, np.roll(size, 1) if self.is_loop else size, 0.0))[self.sane]
+        even = np.linspace(way[0], way[-1], SAMPLES)
+        return tail_of(np.interp(even, way, value), even / self.pace.peak)
+
+    @cached_property
+    def fall(self) -> float:
+        """How far the value fell, from the first row to the best."""
+        known = self.value[np.isfinite(self.value)]
+        return float(known[0] - known.min()) if known.size else np.nan
+
+    @cached_property
+    def gap_left(self) -> float:
+        """How far the best value may lie above the minimum: by the curvature at hand, else by the rate of the tail."""
+        if self.curvature is not None and self.curvature.is_bowl.any():
+            return self.curvature.gap
+        return self.tail.gap
+
+    @cached_property
+    def share_left(self) -> float:
+        """The share of the whole descent that is still ahead; NaN if it is not known."""
+        if self.gap_left == np.inf:
+            return 1.0
+        whole = self.fall + self.gap_left
+        return self.gap_left / whole if whole > 0 else np.nan
+
+
+def _schedule(k: int) -> float:
+    """Stand for a schedule that is known by its code alone."""
+    raise NotImplementedError
+
+
+def _is_schedule(code: str) -> bool:
+    """Return whether the code of a step is that of a schedule, or the name of a function."""
+    return code.removeprefix("st.steps.").split("(")[0] in SCHEDULES or code.isidentifier()
+
+
+def _later(rows: np.ndarray, by: int) -> np.ndarray:
+    """Return rows moved down by so many, with zeros above."""
+    return np.vstack([np.zeros((min(by, len(rows)), rows.shape[1])), rows[: max(len(rows) - by, 0)]])
+
+
+def _without_velocity(moved: np.ndarray, decay: float) -> np.ndarray:
+    """Return the gradients behind the moves of Nesterov's momentum, divided by the step size.
+
+    A move is g + μv, with v ← μv + g. So v is a sum of past moves with the factors aʲ / (1 + μ), a = μ / (1 + μ), which
+    six doublings bring to 64 terms, and a⁶⁴ < 1e-19.
+    """
+    factor = decay / (1 + decay)
+    velocity = moved / (1 + decay)
+    for power in range(6):
+        velocity = velocity + factor ** (2**power) * _later(velocity, 2**power)
+    return velocity - decay * _later(velocity, 1)
 
 
 def _leaves(tree: Any) -> list[Any]:

@@ -14,9 +14,13 @@ from steepest.inspection.diagnosis.rows.find import FINDERS as ROWS
 from steepest.inspection.diagnosis.shape.find import FINDERS as SHAPE
 from steepest.inspection.diagnosis.steps.find import FINDERS as STEPS
 from steepest.inspection.protocol import ResultLike
+from steepest.trace import Outcome
 
 # Each looks for one cause, and yields what it finds.
 FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*SHAPE, *NOISE, *STEPS, *ROWS, *LEARNING)
+
+# The outcomes of runs that a user stopped, or that are only records: neither successes nor failures.
+NO_FAILURE = (Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.RECORDED)
 
 
 def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
@@ -35,7 +39,10 @@ def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
         The findings; empty for a healthy run.
     """
     case = Case(run, probe)
+    at_hand = case.function.is_at_hand
     found = [finding for finder in FINDERS for finding in finder(case)]
     explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
     left = [finding for finding in found if finding.name not in explained]
-    return Diagnosis(sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER)))))
+    ranked = sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER))))
+    failed = not run.success and case.outcome not in NO_FAILURE
+    return Diagnosis(ranked, failure=run.message if failed else "", from_trace=not at_hand)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from steepest.inspection.protocol import RunLike
+from steepest.inspection.protocol import BatchedFitLike, HiddenLike, RunLike
 
 # A diagnosis may cost as much as this many gradients.
 MOST_GRADIENTS = 20.0
@@ -94,6 +94,69 @@ class FunctionAtHand:
             return None
         found = self._once("product", x, v, PRODUCT, lambda: curvature(x, v))
         return None if found is None else self.sign * np.asarray(found, dtype=float).ravel()
+
+    def gradient_again(self, x: np.ndarray) -> np.ndarray | None:
+        """Return the gradient at a flat point by a call of its own, which tells whether it repeats.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        array or None
+            The gradient, flat.
+        """
+        if self.left < 1.0:
+            return None
+        self.left -= 1.0
+        try:
+            with np.errstate(all="ignore"):
+                return self.sign * np.asarray(self.run.gradient_at(x), dtype=float).ravel()
+        except Exception:  # noqa: BLE001 - the user's function may raise anything
+            return None
+
+    def on_rows(self, fit: BatchedFitLike, x: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """Return the gradients of a fit on batches of its rows.
+
+        Parameters
+        ----------
+        fit : BatchedFitLike
+            The fit, which is that inside the fit of a table.
+        x : array
+            The flat point.
+        rows : array of shape (batches, size)
+            The numbers of the rows in each batch.
+
+        Returns
+        -------
+        array of shape (batches, parameters) or None
+            The gradients.
+        """
+        try:
+            cost = rows.size / fit.rows_learnt
+        except Exception:  # noqa: BLE001 - a fit without such gradients raises errors of several kinds
+            return None
+        return self._once("rows", x, rows, cost, lambda: fit.batch_gradients(x, rows))
+
+    def hidden(self, x: np.ndarray) -> Sequence[HiddenLike]:
+        """Return the hidden layers at a flat point, if the function is a network whose code was traced.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        sequence of HiddenLike
+            The layers, in the order of the code; empty if there are none.
+        """
+        run: Any = getattr(self.run, "fit", self.run)
+        if not hasattr(getattr(run, "objective", None), "hidden"):
+            return []
+        return self._once("hidden", x, None, VALUE, lambda: run.objective.hidden(run.view.flat(x))) or []
 
     def _once(self, what: str, x: np.ndarray, v: np.ndarray | None, cost: float, call: Callable[[], Any]) -> Any:
         """Return the result of a call, which is made once for a point, and paid for from the budget."""

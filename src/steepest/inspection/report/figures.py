@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,6 +81,14 @@ FIGURES = (
     Row("fixed", "EigenDisplay", "from_run", "The path along the axes of the curvature"),
     Row("unfinished", "LedgerDisplay", "from_run", "What each step promised, and gave"),
 )
+# The headings of displays that findings name, and that are in no row.
+HEADINGS = {
+    "EffectiveRateDisplay": "The step sizes in effect",
+    "FitDisplay": "The fit",
+    "LandscapeDisplay": "The loss around the answer",
+    "SnapshotsDisplay": "The fit as it grew",
+    "TrainingDisplay": "The losses of the rows learnt and held out",
+} | {row.display: row.heading for row in FIGURES}
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ def kind_of(what: ResultLike | RaceLike) -> str:
     return "fit" if isinstance(what, FitLike) else "function"
 
 
-def gallery_of(what: ResultLike | RaceLike, patience: Patience | None = None) -> Gallery:
+def gallery_of(what: ResultLike | RaceLike, patience: Patience | None = None, wanted: Sequence[str] = ()) -> Gallery:
     """Draw the pictures of a run.
 
     Parameters
@@ -176,6 +184,8 @@ def gallery_of(what: ResultLike | RaceLike, patience: Patience | None = None) ->
         The run.
     patience : Patience, optional
         How long its function may be evaluated.
+    wanted : sequence of str, optional
+        The displays that findings name; those that suit no kind of the run follow the others.
 
     Returns
     -------
@@ -184,18 +194,20 @@ def gallery_of(what: ResultLike | RaceLike, patience: Patience | None = None) ->
     """
     gallery, kinds = Gallery([], [], [], []), kinds_of(what)
     patience = Patience(what) if patience is None else patience
-    for row in FIGURES:
-        if kinds & set(row.kinds.split()):
-            if seconds := patience.lacking(row.display):
-                drawn = DRAWN.get(row.display, f"inspection.{row.display}.{row.make}(run).plot()")
-                gallery.slow.append(in_time(row.heading, seconds, drawn))
-                continue
-            for display in _made(row, what, gallery):
-                try:
-                    name = f"figure-{len(gallery.shown) + 1}"
-                    gallery.shown.append(Illustration.of(display, name, row.heading))
-                except Exception as error:  # noqa: BLE001 - one picture that fails must not cost the reader the others
-                    gallery.failed.append(f"{row.heading}: {reason(error)}")
+    rows = [row for row in FIGURES if kinds & set(row.kinds.split())]
+    others = dict.fromkeys(name for name in wanted if name not in {row.display for row in rows})
+    rows += [Row("", name, "from_run", HEADINGS[name]) for name in others if name in HEADINGS]
+    for row in rows:
+        if seconds := patience.lacking(row.display):
+            drawn = DRAWN.get(row.display, f"inspection.{row.display}.{row.make}(run).plot()")
+            gallery.slow.append(in_time(row.heading, seconds, drawn))
+            continue
+        for display in _made(row, what, gallery):
+            try:
+                name = f"figure-{len(gallery.shown) + 1}"
+                gallery.shown.append(Illustration.of(display, name, row.heading))
+            except Exception as error:  # noqa: BLE001 - one picture that fails must not cost the reader the others
+                gallery.failed.append(f"{row.heading}: {reason(error)}")
     return gallery
 
 

@@ -1,14 +1,15 @@
-"""Collect what looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
+"""Collect what looks suspicious in a run, with its diagnosis, and what merely happened, each said once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from steepest.finding import Finding, Level
+from steepest.inspection.diagnosis.diagnose import diagnose
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import (
     FitLike,
@@ -48,22 +49,46 @@ BY_COLUMNS = ("collinear", "ill-conditioned", "rank-deficient")
 DEPENDENCES = ("columns depend on each other", "columns nearly depend on each other", "more columns than rows")
 # The most parameters that a finding names.
 MOST_NAMED = 6
+_COLUMNS = tuple(EVENTS[kind][1] for kind in BY_COLUMNS)
+_NOT_FINITE = ("Values are infinite or not numbers", EVENTS["non-finite"][1])
+# For each cause of a diagnosis the other findings that say less of the same. Names of columns' warnings are those of
+# tables. All are compared without regard to capitals.
+SAID: dict[str, tuple[str, ...]] = {
+    "step above the stability limit": (*_NOT_FINITE, EVENTS["exploding weights"][1]),
+    "unbounded below": _NOT_FINITE,
+    "wrong gradient": _NOT_FINITE,
+    "no finite optimum": (EVENTS["saturated"][1],),
+    "separable classes": (EVENTS["saturated"][1],),
+    "several minima": ("Only one start came to this value",),
+    "dead units": (EVENTS["dead units"][1],),
+    "saturated units": (EVENTS["saturated"][1],),
+    "exploding weights": (EVENTS["exploding weights"][1], *_NOT_FINITE),
+    "constant column": (*_COLUMNS, "constant column", "constant columns", "nearly constant column"),
+    "duplicated column": (*_COLUMNS, *DEPENDENCES[:2]),
+    "collinear columns": (*_COLUMNS, *DEPENDENCES[:2]),
+    "ill-conditioned": _COLUMNS,
+    "class imbalance": ("rare class", "rare classes"),
+}
 
 
-def findings_of(run: ResultLike) -> list[Finding]:
-    """Return what was found in a run, warnings first.
+def findings_of(run: ResultLike, diagnosis: Sequence[Finding] = ()) -> list[Finding]:
+    """Return what was found in a run, warnings first, and among them the diagnosis.
 
     Parameters
     ----------
     run : run or fit
         The run.
+    diagnosis : sequence of Finding, optional
+        The diagnosis of the run.
 
     Returns
     -------
     list of Finding
-        The findings of all `FINDERS`.
+        The diagnosis, and the findings of all `FINDERS` but those that say less of the same.
     """
-    found = [finding for finder in FINDERS for finding in finder(run)]
+    said = {title.lower() for finding in diagnosis for title in (finding.name, *SAID.get(finding.name, ()))}
+    others = [finding for finder in FINDERS for finding in finder(run) if finding.name.lower() not in said]
+    found = [*(replace(each, name=each.name[:1].upper() + each.name[1:]) for each in diagnosis), *others]
     return sorted(found, key=lambda finding: finding.level != "warning")
 
 
@@ -101,8 +126,12 @@ def findings_of_race(race: RaceLike, figure: bool = True) -> list[Finding]:
         text = f"{ended}, and {later}: compare them at the same evaluation{', as the figure does' * figure}."
         found.append(Finding("note", "The runs took unequal work", text))
     for name, run in runs.items():
-        doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []
-        found += [Finding("warning", f"{_named(name)}: {each.name}", each.text, each.cure) for each in doubts]
+        if not isinstance(run, ResultLike):
+            continue
+        # The runs of a race try rules that may fail. So only failures are explained, and from their traces.
+        known = () if run.success else diagnose(run, probe=False)[:1]
+        doubts = [each for each in findings_of(run, known) if each.level == "warning"]
+        found += [replace(each, name=f"{_named(name)}: {each.name}", picture="") for each in doubts]
     return sorted(found, key=lambda finding: finding.level != "warning")
 
 

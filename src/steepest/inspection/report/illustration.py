@@ -85,6 +85,8 @@ class Illustration:
         The data behind it.
     wide : bool
         Whether it is more than twice as wide as high.
+    display : str
+        The name of the display that drew it.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Illustration:
     svg: str
     data: DataTable
     wide: bool
+    display: str = ""
 
     @property
     def size(self) -> int:
@@ -121,7 +124,8 @@ class Illustration:
         caption, data = display.caption, DataTable.from_columns(display.table())
         figure = display.to_figure(captioned=False, scale=SCALE)
         width, height = figure.get_size_inches()
-        return cls(name, heading, caption, svg_of(figure, name, heading, caption), data, width > 1.7 * height)
+        svg = svg_of(figure, name, heading, caption)
+        return cls(name, heading, caption, svg, data, width > 1.7 * height, type(display).__name__)
 
 
 def _cell(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from steepest.finding import HINT
 from steepest.inspection.protocol import FitLike, ResultLike
 from steepest.printable import printable
 from steepest.trace import Outcome
@@ -27,6 +28,7 @@ HEADLINES = {
     Outcome.CALLBACK: "The callback stopped it",
     Outcome.INTERRUPTED: "It was interrupted",
     Outcome.RAISED: "The function raised an error",
+    Outcome.RECORDED: "These are the steps of a loop, as it recorded them",
 }
 # How sure it is that a converged run is at the best value.
 FOUND = {
@@ -43,6 +45,7 @@ OPEN = (
     Outcome.TIME_LIMIT,
     Outcome.CALLBACK,
     Outcome.INTERRUPTED,
+    Outcome.RECORDED,
 )
 
 
@@ -89,4 +92,5 @@ class Verdict:
         words = words.replace("A smallest", "The smallest")
         tone = "good" if run.success else "open" if outcome in OPEN else "bad"
         tone = "done" if outcome is Outcome.COMPLETED else tone
-        return cls(tone, str(outcome), words, printable(run.message[:1].upper() + run.message[1:]))
+        message = run.message.replace(HINT, "")
+        return cls(tone, str(outcome), words, printable(message[:1].upper() + message[1:]))

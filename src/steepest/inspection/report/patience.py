@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from steepest.inspection.diagnosis.function import MOST_GRADIENTS
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, RunLike
 from steepest.types import Array
 
@@ -46,7 +47,7 @@ class Patience:
         Parameters
         ----------
         picture : str
-            The name of a display, or "animation".
+            The name of a display, "animation" or "diagnosis".
 
         Returns
         -------
@@ -80,6 +81,7 @@ class Patience:
             "EigenDisplay": (0, 1, size),
             "LedgerDisplay": (0, steps, steps),
             "animation": moving,
+            "diagnosis": (0, int(MOST_GRADIENTS), 0),
         }
         return self._sum(*counts.get(picture, (0, 0, 0)))
 

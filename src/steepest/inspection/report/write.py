@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest.inspection.diagnosis.diagnose import diagnose
+from steepest.inspection.diagnosis.diagnosis import Diagnosis
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike, tree_of
 from steepest.inspection.report.figures import Gallery, gallery_of, in_time, kind_of, reason
@@ -111,7 +113,9 @@ def write_report(
     # Made first, as it is the only part that may be refused.
     space = Space.of(what) if three_d else None
     patience = Patience(what)
-    gallery, film = gallery_of(what, patience), None
+    # First, as it needs the least time, and says the most.
+    diagnosis = _diagnosis(what, patience)
+    gallery, film = gallery_of(what, patience, [each.picture for each in diagnosis]), None
     if animation and (isinstance(what, ResultLike) or not why_unranked(what)):
         try:
             if seconds := patience.lacking("animation"):
@@ -120,7 +124,7 @@ def write_report(
                 film = reel_of(what, min(MOST_BYTES, MOST_PAGE - sum(picture.size for picture in gallery.shown)))
         except Exception as error:  # noqa: BLE001 - an animation that fails must not cost the reader the rest
             gallery.failed.append(f"The animation: {reason(error)}")
-    text = page("report/report.html", film=film, space=space, **_content(what, gallery, title, date))
+    text = page("report/report.html", film=film, space=space, **_content(what, gallery, diagnosis, title, date))
     with new_file(path) as file:
         file.write(text.encode("utf-8"))
     return path_of(path, "file")
@@ -145,7 +149,16 @@ def _check(what: object, path: Any, title: object, date: object, animation: obje
     check_replaceable(file_of(path))
 
 
-def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | None) -> dict[str, object]:
+def _diagnosis(what: Reportable, patience: Patience) -> Diagnosis:
+    """Return what went wrong in a run; none for several runs, whose diagnoses are among their findings."""
+    if not isinstance(what, ResultLike):
+        return Diagnosis()
+    return diagnose(what, probe=not patience.lacking("diagnosis"))
+
+
+def _content(
+    what: Reportable, gallery: Gallery, diagnosis: Diagnosis, title: str | None, date: str | None
+) -> dict[str, object]:
     """Return what the template shows."""
     kind = _kind_in_words(what)
     named = title if title is not None else what.title
@@ -175,11 +188,14 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         content["standings"] = standings = standings_of(what)
         content["leader"] = leader_of(standings)
     else:
-        found = findings_of(what)
+        found = findings_of(what, diagnosis)
         content |= {"verdict": Verdict.of(what), "facts": facts_of(what), "parameters": parameters_of(what)}
         content["rules"] = _rules(what)
         if isinstance(what, TableFitLike):
             content |= {"reading": list(map(printable, getattr(what, "notes", []))), "score": _score(what)}
+    # From the display that a finding names to the figure that it drew.
+    content["drawn"] = {picture.display: picture for picture in reversed(gallery.shown)}
+    content["from_trace"] = bool(diagnosis) and diagnosis.from_trace
     content["warnings"] = [each for each in found if each.level == "warning"]
     content["notes"] = [each for each in found if each.level == "note"]
     return content

@@ -8,8 +8,8 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.models.losses.smooth import LogLoss
+from steepest.printable import listed
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed
 
 # A class is rare below this share of the training rows; of many classes, below half of what each had if all were alike.
 RARE = 0.05

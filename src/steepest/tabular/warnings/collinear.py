@@ -8,13 +8,14 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.models.losses.smooth import Squared
+from steepest.printable import listed
+from steepest.statistics.dependence import EXACT, INFLATION, ROUNDING, Relation, relations_of
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.encoders import Moment
 from steepest.tabular.method import has_coefficients
-from steepest.tabular.warnings.dependence import EXACT, INFLATION, ROUNDING, Relation, relations_of
 from steepest.tabular.warnings.fitted import FittedTable
 from steepest.tabular.warnings.giveaways import TITLE
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # With more columns than this their relations are not looked for: it would take seconds.
 MOST_COLUMNS = 500

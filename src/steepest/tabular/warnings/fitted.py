@@ -9,11 +9,11 @@ import numpy as np
 
 from steepest.fitting.result import Fit
 from steepest.models.losses import Loss
+from steepest.statistics.moments import Moments
 from steepest.tabular.encoders import Encoder
 from steepest.tabular.prepare import Prepared
 from steepest.tabular.scale.log_target import LogTarget
 from steepest.tabular.target import Task
-from steepest.tabular.warnings.moments import Moments
 
 # Whatever holds in all rows holds in so many drawn at random, so these are looked at first.
 FEW = 2000

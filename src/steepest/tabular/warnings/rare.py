@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.finding import Finding
+from steepest.printable import listed
 from steepest.tabular.categories.levels import Category
 from steepest.tabular.categories.means import TargetMean
 from steepest.tabular.reading.arrow import counted
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # A column is nearly constant if at least this part of the training rows has one value, and fewer rows than `FEWEST`
 # another. Chosen, not measured: a mean of five numbers has an error of half their spread.

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from steepest.finding import Finding
+from steepest.printable import listed
 from steepest.tabular.encoders import Number
 from steepest.tabular.reading.written.ids import names_ids
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # Numbers of which so many differ are identifiers under a name such as customer_id. Under a name such as order_number
 # nearly all must differ. Chosen, not measured: a code of up to 20 groups may be in an order.

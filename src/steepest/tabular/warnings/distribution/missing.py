@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from steepest.finding import Finding
+from steepest.printable import listed
 from steepest.tabular.encoders import Flag, Moment, Number
 from steepest.tabular.warnings.fitted import FittedTable
-from steepest.tabular.warnings.words import listed, option
+from steepest.tabular.warnings.words import option
 
 # Mostly: in more than this part of the rows.
 MOSTLY = 0.5

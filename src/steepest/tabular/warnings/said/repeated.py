@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from steepest.finding import Finding
+from steepest.printable import MOST_NAMED
 from steepest.tabular.warnings.answer import FEW_TITLE
 from steepest.tabular.warnings.rare import ONCE_TITLE
 from steepest.tabular.warnings.unused import CONSTANT_TITLE, ID_TITLE, IDENTIFIERS
-from steepest.tabular.warnings.words import MOST_NAMED
 
 
 def not_repeated(

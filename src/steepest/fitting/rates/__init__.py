@@ -1,0 +1,1 @@
+"""Tests of learning rates, of functions and of fits."""

@@ -1,0 +1,118 @@
+"""Cures by the call: other steps, another number of them, or what steepest chooses by itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from steepest.inspection.diagnosis.case import Case
+
+# What holds a run back, and is left out to let it choose.
+RULES = ("direction", "step", "learning_rate")
+LIMITS = ("iterations", "epochs", "evaluations", "seconds")
+
+
+def by_itself(case: Case) -> str:
+    """Return the call without a step, a direction and limits; "" if the call is not known.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+
+    Returns
+    -------
+    str
+        The code.
+    """
+    call = case.call
+    if call is None:
+        return ""
+    name = "minimize" if call.name == "gradient_descent" else None
+    extra = ("rescale",) if call.name == "fit" else ()
+    return str(call.changed(name, **dict.fromkeys((*RULES, *LIMITS, *extra))))
+
+
+def with_step(case: Case, step: float, count: float | None = None) -> str:
+    """Return the call with another fixed step, and a number of steps if the given one does not do.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    step : float
+        The step size.
+    count : float, optional
+        The number of steps.
+
+    Returns
+    -------
+    str
+        The code; for a loop of the user's own, an assignment.
+    """
+    size = rounded(step)
+    if case.call is None:
+        return f"learning_rate = {size:g}"
+    name = "learning_rate" if case.call.name == "gradient_descent" else "step"
+    changes: dict[str, Any] = {name: size, **({} if count is None else _counted(case, count))}
+    return str(case.call.changed(**changes))
+
+
+def with_count(case: Case, count: float) -> str:
+    """Return the call with another number of steps.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    count : float
+        The number of steps.
+
+    Returns
+    -------
+    str
+        The code; for a loop of the user's own, an assignment.
+    """
+    if case.call is None:
+        return f"iterations = {_whole(count)}"
+    return str(case.call.changed(**_counted(case, count)))
+
+
+def _counted(case: Case, count: float) -> dict[str, Any]:
+    """Return a number of steps as an argument, and lift limits that would stop the run before."""
+    call = case.call
+    if call is None:
+        return {}
+    if not call.name.startswith("fit"):
+        return {"iterations": _whole(count), "evaluations": None, "seconds": None}
+    updates = max(case.pace.count, 1.0)
+    epochs = float(case.column("epoch")[-1]) if "epoch" in case.trace.columns else updates
+    return {"epochs": _whole(count * epochs / updates), "seconds": None}
+
+
+def _whole(count: float) -> int:
+    """Return a number of steps, rounded up to two digits."""
+    power = 10 ** max(math.floor(math.log10(max(count, 1.0))) - 1, 0)
+    return int(math.ceil(count / power) * power)
+
+
+def rounded(step: float) -> float:
+    """Return a step size, rounded down to two digits, so that it stays below a limit.
+
+    Parameters
+    ----------
+    step : float
+        The step size.
+
+    Returns
+    -------
+    float
+        The step size with two digits.
+
+    Examples
+    --------
+    >>> rounded(0.0998)
+    0.099
+    """
+    power = 10.0 ** (math.floor(math.log10(step)) - 1)
+    return float(f"{math.floor(step / power * (1 + 1e-9)) * power:.2g}")

@@ -1,0 +1,59 @@
+"""Schedules that ended too early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.steps.cures import by_itself, with_step
+from steepest.inspection.diagnosis.steps.way import FAR, Way
+
+NAME = "schedule ended too early"
+
+
+def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
+    """Find a decaying learning rate that froze the descent.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    way : Way
+        What it did.
+
+    Yields
+    ------
+    Finding
+        The finding.
+    """
+    pace = case.pace
+    if not (pace.ended and way.is_open) or (np.isfinite(way.wasted) and way.wasted >= FAR):
+        return
+    if case.curvature is not None and case.curvature.downward > 0.5:
+        return
+    found, confidence = case.curvature, 0.85
+    if found is not None and pace.rule == "Plain":
+        # The share of the gap that as many steps of the largest size would have left.
+        left = found.after(min(pace.peak, 1 / found.top), pace.count) / found.gap
+        confidence = 0.95 if left < 0.25 else 0.8 if left < 0.7 else 0.6
+    share = f"{100 * case.share_left:.0f} %"
+    text = (
+        f"The learning rate shrank from {pace.peak:.3g} to {pace.last:.2g} too early: the steps became too small to "
+        f"move while {share} of the way was still ahead."
+    )
+    evidence = f"All {pace.count:,.0f} steps together are as long as {pace.total / pace.peak:,.0f} of the largest."
+    if not way.is_probed:
+        evidence += " Judged from the trace alone."
+    cure, call = f"Keep the rate at {pace.peak:.2g}, or let it shrink more slowly", with_step(case, pace.peak)
+    wanted = np.inf
+    if found is not None and found.is_whole and pace.rule == "Plain":
+        target = 0.005 * (case.fall + found.gap)
+        step = min(pace.peak, 1 / found.top)
+        wanted = next((c for c in (pace.count, 3 * pace.count) if found.after(step, c) < target), np.inf)
+        call = with_step(case, step, wanted if np.isfinite(wanted) else None)
+    if case.call is not None and not np.isfinite(wanted):
+        cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
+    yield Finding("warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", confidence * way.trust)

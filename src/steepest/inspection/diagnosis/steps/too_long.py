@@ -1,0 +1,188 @@
+"""Steps above the stability limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
+from steepest.inspection.diagnosis.steps.way import NEAR, Way
+from steepest.inspection.plots.causes.stability import CEILINGS, largest_stable
+
+NAME = "step above the stability limit"
+# Steps this close to the limit go to and fro, and shrink by less than 1 in 5 in a step.
+EDGE = 0.9
+# Of a bounce, what it costs as a share of the descent; less is rounding.
+MATTERS = 1e-6
+# By how much a rate of Adam is too long is not known: ten times less is the usual next one.
+FEWER = 10.0
+
+
+def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
+    """Find a fixed step that is too long for the curvature.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    way : Way
+        What it did.
+
+    Yields
+    ------
+    Finding
+        The finding, with the limit.
+    """
+    pace = case.pace
+    if not pace.is_given or pace.is_metric:
+        return
+    if pace.is_scaled:
+        yield from _scaled(case, way)
+        return
+    edge = _is_at_edge(case, way)
+    if not (way.grew or edge or (way.bounces and _matters(case))):
+        return
+    rule = pace.rule if pace.rule in CEILINGS else "Plain"
+    top, confidence, source = _steepest(case, way)
+    if not np.isfinite(top) or top <= 0:
+        return
+    limit = float(largest_stable(rule, pace.decay, top))
+    step = pace.peak
+    if step < EDGE * limit or (case.is_batched and not way.grew):
+        return
+    if step > limit:
+        grow = "the steps grow instead of shrinking" if way.grew else "the steps jump to and fro over the minimum"
+        text = f"Each step was too long: {step:.3g}, and above {limit:.3g} {grow}."
+    else:
+        text = (
+            f"The steps of {step:.3g} are at the edge of stability, which is {limit:.3g}: they jump to and fro over "
+            "the minimum, and hardly shrink."
+        )
+    shorter = rounded(limit / 2)
+    # Where the curvature differs from place to place, no fixed step may do.
+    is_steady = case.top_seen <= 1.5 * top or not np.isfinite(case.top_seen)
+    count, cure = max(pace.count, 1.0), f"Take a step of {shorter:g}, half the limit"
+    call = with_step(case, limit / 2)
+    if case.call is not None and not (is_steady and way.is_probed and _arrives(case, limit / 2, count)):
+        cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
+    yield Finding(
+        "warning", NAME, text, f"{cure}.", f"{source} is {top:.3g}, and the limit is {CEILINGS[rule][1]}.", call,
+        "StabilityDisplay" if way.is_probed else "DescentDisplay", confidence,
+    )  # fmt: skip
+
+
+def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
+    """Return the largest curvature, how sure it is that it is the cause, and where it comes from."""
+    pace = case.pace
+    if case.curvature is not None:
+        top = case.curvature.top
+        if way.bounces and pace.peak * top < 2 and (between := _between(case)) is not None:
+            top = max(top, between)
+        limit = float(largest_stable(pace.rule if pace.rule in CEILINGS else "Plain", pace.decay, max(top, 0.0)))
+        if pace.peak >= EDGE * limit:
+            return top, 0.96, "The largest curvature that was measured"
+    # The rows between which a descent grew show the curvature that made it grow.
+    seen = case.top_seen
+    limit = float(largest_stable(pace.rule if pace.rule in CEILINGS else "Plain", pace.decay, seen))
+    if np.isfinite(seen) and pace.peak > EDGE * limit and not _is_kink(case):
+        return seen, 0.85 if way.grew else 0.75, "Judged from the trace alone: the largest curvature seen there"
+    if way.grew and pace.rule in ("Plain", "") and np.isfinite(ratio := _growth(case)) and ratio > 1:
+        return (1 + ratio) / pace.peak, 0.7, "Judged from how the trace grows: the curvature there"
+    return np.nan, 0.0, ""
+
+
+def _growth(case: Case) -> float:
+    """Return the factor by which the distance from the minimum grew in a step, which is |1 - tλ|."""
+    slope, value = case.slope, case.value
+    known = np.isfinite(slope) & (slope > 0)
+    ratios = slope[known] if known.sum() >= 3 else np.sqrt(np.maximum(value[np.isfinite(value)], 0.0))
+    if len(ratios) < 3 or case.trace.stride > 1:
+        return np.nan
+    with np.errstate(all="ignore"):
+        return float(np.median((ratios[1:] / ratios[:-1])[-9:]))
+
+
+def _between(case: Case) -> float | None:
+    """Return the curvature half-way between the last two points, along the step: at a kink it is none."""
+    if case.points is None or len(case.sane) < 2:
+        return None
+    first, second = case.points[case.sane[-2]], case.points[case.sane[-1]]
+    move = second - first
+    length = np.linalg.norm(move)
+    image = case.function.product((first + second) / 2, move / length) if length > 0 else None
+    return None if image is None or not np.isfinite(image).all() else float(image @ move / length)
+
+
+def _is_kink(case: Case) -> bool:
+    """Return whether the slope is the same from the start on, as on the two sides of a kink, and no bowl's."""
+    slope = case.slope[case.sane]
+    slope = slope[np.isfinite(slope)]
+    return bool(slope.size > 3 and np.ptp(slope) < 0.01 * slope.max())
+
+
+def _is_at_edge(case: Case, way: Way) -> bool:
+    """Return whether what is left of the way is that along directions whose steps are at the limit."""
+    pace = case.pace
+    if not way.is_open or pace.rule not in ("Plain", "") or case.is_batched:
+        return False
+    if case.curvature is not None:
+        return bool(case.curvature.remaining * pace.peak > 2 * EDGE)
+    return way.bounces
+
+
+def _matters(case: Case) -> bool:
+    """Return whether a bounce costs more than rounding errors: half a step along the slope is t g² / 2."""
+    slope = case.slope[case.sane[-8:]]
+    slope = slope[np.isfinite(slope)]
+    return bool(slope.size and 0.5 * case.pace.last * float(np.median(slope)) ** 2 > MATTERS * max(case.fall, 0.0))
+
+
+def _arrives(case: Case, step: float, count: float) -> bool:
+    """Return whether so many plain steps of a size reach the minimum, all but a hundredth of the gap."""
+    found = case.curvature
+    return bool(
+        found is not None and found.is_whole and found.gap > 0 and case.pace.rule == "Plain"
+        and found.after(step, count) < 1e-4 * found.gap and found.downward == 0 and not case.is_batched
+    )  # fmt: skip
+
+
+def _scaled(case: Case, way: Way) -> Iterator[Finding]:
+    """Find a rate of Adam or a similar rule that is too long to come to rest."""
+    pace = case.pace
+    if case.is_batched and not way.grew:
+        return
+    value = case.value[case.sane]
+    if len(value) < 8:
+        return
+    quarter = value[-max(4, len(value) // 4) :]
+    best = float(case.value[np.isfinite(case.value)].min())
+    gap = case.curvature.gap if case.curvature is not None else 0.0
+    above = float(np.median(quarter)) - best + gap
+    whole = case.fall + gap
+    x = case.points
+    if x is not None:
+        moves = np.diff(x[case.sane[-len(quarter) :]], axis=0)
+        flips = np.mean((moves[1:] * moves[:-1]) < 0) if len(moves) > 1 else 0.0
+        long = float(np.median(np.abs(moves).max(axis=1)))
+    else:
+        flips = np.mean(np.diff(quarter) > 0)
+        long = np.nan
+    # A rule at rest makes steps far below its rate; one that swings makes about as many back as it makes ahead.
+    restless = flips > 0.02 and not long < 0.02 * pace.last
+    bounces = restless and above > NEAR * whole and not case.tail.falls
+    if not (way.grew or bounces):
+        return
+    distance = float(np.abs(case.curvature.newton).max()) if case.curvature is not None else np.nan
+    far = f", and the minimum is only about {distance:.2g} away" if distance < pace.last else ""
+    text = f"Each step moves the parameters by up to about {pace.last:.3g}{far}, so it jumps past the minimum."
+    evidence = f"The last values lie {above:.3g} above the best one that can be seen, of a descent of {whole:.3g}."
+    shorter = rounded(pace.peak / FEWER)
+    cure, call = f"Take a rate of {shorter:g}, and more steps", f"learning_rate = {shorter:g}"
+    if case.call is not None:
+        cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
+    yield Finding(
+        "warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", (0.9 if way.grew else 0.85) * way.trust
+    )

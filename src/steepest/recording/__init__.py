@@ -1,0 +1,1 @@
+"""Runs recorded from other programs: their own loops, callbacks and logs."""
