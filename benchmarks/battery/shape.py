@@ -68,7 +68,12 @@ def missing_term(rng: np.random.Generator, severity: float) -> Trial:
     f, _, c, start = _bowl(rng)
     strength = 1 + 5 * severity
     return _wrong(
-        rng, lambda x: f(x) + 0.5 * strength * np.sum(x**2), lambda x: c * (x - start * 0.2) + np.tanh(x), start, 0.05, 60
+        rng,
+        lambda x: f(x) + 0.5 * strength * np.sum(x**2),
+        lambda x: c * (x - start * 0.2) + np.tanh(x),
+        start,
+        0.05,
+        60,
     )
 
 
@@ -92,8 +97,8 @@ def wrong_in_a_region(rng: np.random.Generator, severity: float) -> Trial:
         return c * (x - centre) * (0.5 - 0.4 * severity if 0.1 < away < 0.9 else 1.0)
 
     return Trial(
-        "wrong gradient", lambda: st.minimize(f, start, gradient=bad, step=0.1, iterations=80), {"f": f, "start": start},
-        lambda run: run.success, loop=_descended(f, bad, start, 0.1, 80),
+        "wrong gradient", lambda: st.minimize(f, start, gradient=bad, step=0.1, iterations=80),
+        {"f": f, "start": start}, lambda run: run.success, loop=_descended(f, bad, start, 0.1, 80),
     )  # fmt: skip
 
 
@@ -113,8 +118,8 @@ def falls_without_end(rng: np.random.Generator, severity: float) -> Trial:
     return Trial(
         "unbounded below", lambda: st.minimize(f, start, **asked), {"f": f, "start": start}, _is_bounded,
         loop=_descended(
-            lambda x: b * (x[1] - 1) ** 2 - a * x[0] ** 2 / 2, lambda x: np.array([-a * x[0], 2 * b * (x[1] - 1)]), start,
-            0.1, 60,
+            lambda x: b * (x[1] - 1) ** 2 - a * x[0] ** 2 / 2,
+            lambda x: np.array([-a * x[0], 2 * b * (x[1] - 1)]), start, 0.1, 60,
         ),
     )  # fmt: skip
 
@@ -220,7 +225,8 @@ def bounces(rng: np.random.Generator, severity: float) -> Trial:
     ask = st.minimize if sign > 0 else st.maximize
     return Trial(
         "kink", lambda: ask(f, start, step=rate, iterations=steps), {"f": f, "start": start},
-        lambda run: abs(run.fun) < 1e-6, loop=_descended(lambda x: abs(f(x)), g, start, rate, steps, rng.random() < 0.5),
+        lambda run: abs(run.fun) < 1e-6,
+        loop=_descended(lambda x: abs(f(x)), g, start, rate, steps, rng.random() < 0.5),
     )  # fmt: skip
 
 
@@ -298,8 +304,9 @@ def restarts_disagree(rng: np.random.Generator, severity: float) -> Trial:
         return np.sum((x**2 - 1) ** 2) + tilt * np.sum(x)
 
     best = 2 * min((t**2 - 1) ** 2 + tilt * t for t in np.linspace(-1.3, -0.7, 2001))
+    seed, box = int(rng.integers(99)), [(-2, 2), (-2, 2)]
     return Trial(
-        "several minima", lambda: st.minimize(f, start, restarts=6, rng=int(rng.integers(99))), {"f": f, "start": start},
+        "several minima", lambda: st.minimize(f, start, bounds=box, restarts=6, rng=seed), {"f": f, "start": start},
         lambda run: run.fun < best + 1e-3,
     )  # fmt: skip
 
@@ -389,7 +396,9 @@ def right_gradient(rng: np.random.Generator, severity: float) -> Trial:
     """A right gradient with a fixed step."""
     f, g, _, start = _bowl(rng)
     return Trial(
-        HEALTHY, lambda: st.minimize(f, start, gradient=g, step=0.1, iterations=300), loop=_descended(f, g, start, 0.1, 300)
+        HEALTHY,
+        lambda: st.minimize(f, start, gradient=g, step=0.1, iterations=300),
+        loop=_descended(f, g, start, 0.1, 300),
     )
 
 
@@ -412,7 +421,9 @@ def one_of_equals(rng: np.random.Generator, severity: float) -> Trial:
 def past_a_saddle(rng: np.random.Generator, severity: float) -> Trial:
     """A descent that passes a saddle and reaches the minimum."""
     start = np.array([1.0, 10 ** (-1 - 3 * severity)])
-    return Trial(HEALTHY, lambda: st.minimize(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, start, step=0.1, iterations=300))
+    return Trial(
+        HEALTHY, lambda: st.minimize(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, start, step=0.1, iterations=300)
+    )
 
 
 def right_maximum(rng: np.random.Generator, severity: float) -> Trial:

@@ -11,7 +11,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.shape.ground import last_row
 
-# How far outside the value is looked at, as a share of the size of the coordinate.
+# How far outside the value is told, as a share of the size of the coordinate.
 OUTSIDE = 0.1
 
 
@@ -22,25 +22,24 @@ def answer_at_a_bound(case: Case) -> Iterator[Finding]:
         return
     names = list(case.trace.names)
     row, gain = last_row(case), None
+    slope = None
     if case.points is not None and row is not None and case.function.is_at_hand:
-        x = case.points[row].copy()
-        for name, side in held.items():
-            k = names.index(name)
-            x[k] += (-1 if side == "low" else 1) * OUTSIDE * max(abs(x[k]), 1.0)
-        beyond = case.function.value(x)
-        # A bound that keeps the function where it is defined is no mistake.
-        if beyond is None or not beyond < case.value[row]:
-            return
-        gain = case.value[row] - beyond
-    shown = ", ".join(f"{name} at its {'lower' if side == 'low' else 'upper'} bound" for name, side in list(held.items())[:4])
+        # The function must not be called outside; its slope tells what a bound costs.
+        slope = case.function.gradient(case.points[row])
+    if slope is not None and np.isfinite(slope).all():
+        x = case.points[row]  # type: ignore[index]
+        gain = sum(abs(slope[k]) * OUTSIDE * max(abs(x[k]), 1.0) for k in map(names.index, held) if k < len(slope))
+    shown = ", ".join(
+        f"{name} at its {'lower' if side == 'low' else 'upper'} bound" for name, side in list(held.items())[:4]
+    )
     text = f"A bound holds the answer: {shown}."
     evidence = (
         "Judged from the trace alone." if gain is None
-        else f"A tenth further out the value is better by {gain:.3g}, measured by probing."
+        else f"A tenth further out the value would be better by about {gain:.3g}, told by its slope there."
     )  # fmt: skip
     cure = "If the bound is no part of the problem, widen it or leave it out."
     call = "" if case.call is None else str(case.call.changed(bounds=_without(case, held)))
-    yield Finding("note", "answer at a bound", text, cure, evidence, call, "", 0.7 if gain is None else 0.9)
+    yield Finding("note", "answer at a bound", text, cure, evidence, call, "", 0.7 if gain is None else 0.88)
 
 
 def _without(case: Case, held: dict[str, str]) -> Any:

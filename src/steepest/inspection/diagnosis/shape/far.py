@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import best_row, is_batched, named, rounding
+from steepest.inspection.diagnosis.shape.ground import (
+    best_row,
+    by_default,
+    is_batched,
+    is_of_function,
+    named,
+    rounding,
+    start_of,
+)
 from steepest.trace import Outcome
 
-# How far beyond the end the function is followed, as multiples of the last part of the way.
-REACH = (1.0, 30.0, 1e3, 3e4, 1e6)
+# How far beyond the end the function is followed: the number of points, the last as a multiple of the last part of the
+# way, and at least as a multiple of the size of the point.
+PLACES, FURTHEST, FAR = 5, 1e6, 1e3
 # Values fall without end if they fall over the last powers of ten at least by this share of the fall over the first: a
 # logarithm falls by the same, and 1/x by a thousandth.
 ENDLESS = 0.3
@@ -47,19 +57,16 @@ def _finding(case: Case, name: str, text: str, evidence: str, confidence: float)
 def _bounded(case: Case) -> str:
     """Return the call with bounds around the start; "" if it has some or takes none."""
     call, x = case.call, case.points
-    if call is None or call.name not in ("minimize", "maximize", "gradient_descent") or x is None:
+    if call is None or not is_of_function(case) or x is None:
         return ""
     if call.get("bounds") is not None or not np.isfinite(x[0]).all():
         return ""
     reach = 10 * max(float(np.abs(x[0]).max()), 1.0)
     low, high = float(f"{-reach:.1g}"), float(f"{reach:.1g}")
-    start = call.arguments.get("start", call.arguments.get("initial_point"))
-    if isinstance(start, dict) or len(x[0]) > 8:
+    start = start_of(case)
+    if start is None or isinstance(start, dict) or len(x[0]) > 8:
         return ""
-    pair = (low, high) if np.ndim(x[0]) and len(x[0]) == 1 and np.ndim(start) == 0 else [(low, high)] * len(x[0])
-    from steepest.inspection.diagnosis.shape.ground import by_default
-
-    return by_default(case, bounds=pair)
+    return by_default(case, bounds=[(low, high)] * len(x[0]) if np.ndim(start) else (low, high))
 
 
 def _has_classes(case: Case) -> bool:
@@ -85,7 +92,9 @@ def _followed(case: Case) -> tuple[str, str, str, float] | None:
     base = case.value[end]
     fall = float(np.nanmax(case.value[: end + 1]) - base)
     values: list[float] = []
-    for reach in REACH:
+    size = max(float(np.abs(x[end]).max()), float(np.abs(x[end] - x[0]).max()))
+    reaches = np.geomspace(1.0, max(FURTHEST, FAR * size / float(np.abs(kept).max())), PLACES)
+    for reach in reaches:
         each = case.function.value(x[end] + reach * kept)
         if each is None or np.isnan(each) or each > (values[-1] if values else base) + rounding(base):
             return None
@@ -99,10 +108,16 @@ def _followed(case: Case) -> tuple[str, str, str, float] | None:
     where = f"{case.trace.names[int(np.argmax(np.abs(kept)))]} moves outwards"
     if values[-1] == -np.inf or middle - values[-1] > ENDLESS * (base - middle):
         # The function is followed over six powers of ten: a valley as long as that has no bottom for its user either.
-        text = f"The value falls without end: it was {case.sign * base:.4g} at the end, and is {case.sign * values[-1]:.3g} far out, as {where}."
-        return "unbounded below", text, f"Followed to {named(case, x[end] + REACH[len(values) - 1] * kept)}.", 0.95
-    text = f"There is no best point: the value gets better for ever as {where}, from {case.sign * base:.4g} towards {case.sign * values[-1]:.4g}, which no point has."
-    return "no finite optimum", text, f"Followed to {named(case, x[end] + REACH[-1] * kept)}.", 0.93
+        text = (
+            f"The value falls without end: it was {case.sign * base:.4g} at the end, and is "
+            f"{case.sign * values[-1]:.3g} far out, as {where}."
+        )
+        return "unbounded below", text, f"Followed to {named(case, x[end] + reaches[len(values) - 1] * kept)}.", 0.95
+    text = (
+        f"There is no best point: the value gets better for ever as {where}, from {case.sign * base:.4g} towards "
+        f"{case.sign * values[-1]:.4g}, which no point has."
+    )
+    return "no finite optimum", text, f"Followed to {named(case, x[end] + reaches[-1] * kept)}.", 0.93
 
 
 def _traced(case: Case) -> tuple[str, str, str, float] | None:
@@ -117,18 +132,26 @@ def _traced(case: Case) -> tuple[str, str, str, float] | None:
         late, early = value[n // 2] - value[-1], value[0] - value[n // 2]
         steady = slope[-1] > 0.99 * slope[n // 2] > 0.98 * slope[n // 4]
     if falling and steady and value[-1] < 0 and late >= 0.9 * early > 0 and -value[-1] > DEEP * abs(value[0]):
-        text = f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not got smaller, {slope[-1]:.3g}."
+        text = (
+            f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not "
+            f"got smaller, {slope[-1]:.3g}."
+        )
         return "unbounded below", text, evidence, 0.75
     x = case.points
     if x is None or n < 40 or not np.isfinite(x).all() or not falling:
         return None
     # Over each doubling of the number of steps a logarithm grows by the same, and its slope halves.
     ends = [n // 8, n // 4, n // 2, n - 1]
-    moved = [float(np.linalg.norm(x[b] - x[a])) for a, b in zip(ends, ends[1:], strict=False)]
-    halved = [slope[b] / slope[a] for a, b in zip(ends[1:], ends[2:], strict=False)]
-    if min(moved) > 0 and all(0.85 < b / a < 1.3 for a, b in zip(moved, moved[1:], strict=False)) and all(
-        0.35 < each < 0.65 for each in halved
+    moved = np.array([np.linalg.norm(x[b] - x[a]) for a, b in pairwise(ends)])
+    halved = np.array([slope[b] / slope[a] for a, b in pairwise(ends[1:])])
+    if (
+        min(moved) > 0
+        and all(0.85 < b / a < 1.3 for a, b in zip(moved, moved[1:], strict=False))
+        and all(0.35 < each < 0.65 for each in halved)
     ):
-        text = f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each doubling of the steps, while the slope dies away."
+        text = (
+            f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each "
+            "doubling of the steps, while the slope dies away."
+        )
         return "no finite optimum", text, evidence, 0.65
     return None

@@ -25,11 +25,16 @@ def not_finite(case: Case) -> Iterator[Finding]:
         return
     known = case.value[np.isfinite(case.value)]
     # A descent whose values grew before is one whose steps were too long.
-    if np.abs(known).max() > ORDINARY * max(abs(known[0]), 1e-12) or (len(known) > 2 and known[-1] > 10 * abs(known[0]) + known.min()):
+    if np.abs(known).max() > ORDINARY * max(abs(known[0]), 1e-12) or (
+        len(known) > 2 and known[-1] > 10 * abs(known[0]) + known.min()
+    ):
         return
     edge, inside = _edge(case, row)
     if edge is None:
-        text = f"A step led to where the function has no finite value: the last finite one was {case.sign * case.value[row]:.4g}."
+        text = (
+            "A step led to where the function has no finite value: the last finite one was "
+            f"{case.sign * case.value[row]:.4g}."
+        )
         yield _finding(case, text, "Judged from the trace alone.", 0.7)
         return
     grows = abs(inside) > ORDINARY * max(abs(case.value[row]), 1e-12)
@@ -44,7 +49,16 @@ def function_raised(case: Case) -> Iterator[Finding]:
         return
     facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
     cure = "Correct the function there, or give bounds= that keep it where it is defined."
-    yield Finding("warning", "function raised", f"The function raised an exception: {facts}.", cure, "", by_default(case), "", 0.98)
+    yield Finding(
+        "warning",
+        "function raised",
+        f"The function raised an exception: {facts}.",
+        cure,
+        "",
+        by_default(case),
+        "",
+        0.98,
+    )
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:

@@ -15,7 +15,9 @@ from steepest.trace import Outcome
 # A change of the value lies between those by the slopes at both ends, wherever the slope changes in one direction. This
 # share of their difference, and of their mean, is allowed beyond that.
 BEYOND, SHARE = 0.5, 0.05
-# The part of the rows that must contradict their gradient, all to the same side, and the least number of rows.
+# Only steps over which the slope changes by less than this share are looked at.
+SHORT = 0.7
+# The part of the way that must contradict its gradients, to the same side, and the least number of steps.
 MOST, LEAST = 0.6, 4
 # The points on the way at which values are compared with the gradient, apart from both ends: the run looked there.
 PLACES = 2
@@ -70,6 +72,8 @@ def _contradictions(case: Case) -> tuple[np.ndarray, np.ndarray] | None:
         room = BEYOND * spread + SHARE * np.maximum(np.abs(first), np.abs(second)) + 1e-6 * np.abs(case.value[:-1])
         beyond = change - mean
         excess = np.where(np.abs(beyond) > spread / 2 + room, beyond, 0.0)
+        # A longer step may cross ground where the slope goes up and down.
+        excess = np.where(spread < SHORT * np.maximum(np.abs(first), np.abs(second)), excess, np.nan)
     return np.where(np.isfinite(excess), excess, np.nan), np.abs(mean)
 
 
@@ -85,12 +89,15 @@ def _by_the_record(case: Case) -> str:
     if known.sum() < LEAST:
         return ""
     signs = np.sign(excess[known])
-    if abs(signs.sum()) < MOST * known.sum():
+    # Each step counts as far as it leads. Noise contradicts to both sides.
+    counted = abs(float(signs @ size[known])) / float(size[known].sum())
+    if np.count_nonzero(signs) < LEAST or counted < MOST or abs(signs.sum()) < 0.9 * np.count_nonzero(signs):
         return ""
     k = int(np.flatnonzero(known)[np.argmax(np.abs(excess[known]) / size[known])])
     change = case.value[k + 1] - case.value[k]
     g, x = gradients_of(case), case.points
-    assert g is not None and x is not None
+    assert g is not None
+    assert x is not None
     expected = float((g[k] + g[k + 1]) @ (x[k + 1] - x[k]) / 2)
     return (
         f"The gradient does not fit the values: in {np.count_nonzero(signs)} of {known.sum()} steps they changed "
@@ -115,7 +122,8 @@ def _wrong_sign(case: Case) -> str:
     if known.sum() < LEAST or np.mean(fits[known]) < 0.9:
         return ""
     return (
-        f"The steps go uphill: each raises the value as far as the gradient says it would lower it, by {value[1] - value[0]:.3g} "
+        "The steps go uphill: each raises the value as far as the gradient says it would lower it, by "
+        f"{value[1] - value[0]:.3g} "
         "at first, so the sign of the gradient or of the step is wrong."
     )  # fmt: skip
 
@@ -128,7 +136,7 @@ def _on_the_way(case: Case) -> str:
     found = _contradictions(case)
     rows = [len(x) // 2, len(x) // 4]
     if found is not None and np.nanmax(np.abs(found[0]), initial=0.0) > 0:
-        rows.insert(0, int(np.nanargmax(np.abs(found[0]) / np.maximum(found[1], 1e-300))))
+        rows.insert(0, int(np.nanargmax(np.abs(found[0]))))
     best = best_row(case)
     for row in list(dict.fromkeys(rows))[:PLACES]:
         if row == best or not np.isfinite(x[row]).all():
@@ -145,9 +153,10 @@ def _contradicted(case: Case, x: np.ndarray) -> str:
     if given is None or given.size != x.size or not np.isfinite(given).all() or not given.any():
         return ""
     scale = np.where(x == 0, 1.0, np.abs(x))
-    # All coordinates contribute about equally, whatever their units.
+    # All coordinates contribute, whatever their units, but not equally, so that two of opposite signs do not cancel.
     weight = np.abs(given) * scale
-    along = np.random.default_rng(x.size).choice([-1.0, 1.0], x.size) * scale
+    rng = np.random.default_rng(x.size)
+    along = rng.choice([-1.0, 1.0], x.size) * rng.uniform(0.5, 1.0, x.size) * scale
     along *= np.where(weight > 0, np.minimum(weight.max() / np.maximum(weight, 1e-4 * weight.max()), 1e3), 1.0)
     along *= 1.0 / np.max(np.abs(along) / scale)
     expected, h = float(given @ along), 1e-5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from steepest.inspection.diagnosis.case import Case
@@ -42,15 +44,20 @@ def rounding(value: float) -> float:
 
 def by_default(case: Case, **changes: object) -> str:
     """Return the call with the default rules and without a limit of steps; "" if it is not known."""
-    call = case.call
-    if call is None:
+    if case.call is None:
         return ""
-    if call.name == "gradient_descent":
-        start = changes.pop("start", call.arguments.get("initial_point"))
-        changed = call.changed("minimize", initial_point=None, learning_rate=None, iterations=None)
-        changed.positional = changed.positional[:1]
-        return str(changed.changed(start=start, **changes))
-    return str(call.changed(**{**dict.fromkeys(STEPS), **changes}))
+    return str(case.call.changed(None, **{**dict.fromkeys(STEPS), **changes}))
+
+
+def start_of(case: Case) -> Any:
+    """Return the start that was given; None if it is not known."""
+    given = case.asked("start")
+    return case.asked("initial_point") if given is None else given
+
+
+def is_of_function(case: Case) -> bool:
+    """Return whether the run was asked for with a function and a start, not with rows."""
+    return case.call is not None and case.call.name in ("minimize", "maximize", "gradient_descent")
 
 
 def is_fixed(case: Case) -> bool:

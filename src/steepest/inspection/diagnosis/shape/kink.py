@@ -43,13 +43,17 @@ def kink(case: Case) -> Iterator[Finding]:
         if jump is None:
             return
         text = (
-            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps of one size "
+            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
+            "of one size "
             f"can't get closer than {case.sign * best:.6g}."
         )
-        yield _finding(case, text, "The jump stays when the way across is halved again and again, measured by probing.", 0.95)
+        yield _finding(
+            case, text, "The jump stays when the way across is halved again and again, measured by probing.", 0.95
+        )
     elif bounce > CLEAR * fall and rises >= TURNS and _is_straight(case, row):
         text = (
-            f"The steps seem to bounce around a kink: the slope stays at {case.slope[row]:.3g} instead of shrinking, and "
+            f"The steps seem to bounce around a kink: the slope stays at {case.slope[row]:.3g} instead of "
+            "shrinking, and "
             f"the value stays above {case.sign * best:.6g}."
         )
         yield _finding(case, text, "Judged from the trace alone.", 0.75)
@@ -97,7 +101,9 @@ def _jump(case: Case, a: np.ndarray, b: np.ndarray) -> float | None:
         shared = float(bends[k] + max([*bends[max(k - 1, 0) : k], *bends[k + 1 : k + 2], 0.0]))
         if first is None or not shared > max(KEPT * first, 8 * noise):
             return None
-        neighbour = k + 1 if k < 2 and bends[k + 1] > 0.1 * bends[k] else k - 1 if k and bends[k - 1] > 0.1 * bends[k] else k
+        neighbour = (
+            k + 1 if k < 2 and bends[k + 1] > 0.1 * bends[k] else k - 1 if k and bends[k - 1] > 0.1 * bends[k] else k
+        )
         middle = at[1 + k] if neighbour == k else (at[1 + k] + at[1 + neighbour]) / 2
         low, high = middle - h, middle + h
     return shared / length

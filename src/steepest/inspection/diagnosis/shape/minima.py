@@ -8,7 +8,14 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import best_row, by_default, is_batched, scale_of
+from steepest.inspection.diagnosis.shape.ground import (
+    best_row,
+    by_default,
+    is_batched,
+    is_of_function,
+    scale_of,
+    start_of,
+)
 from steepest.trace import Outcome
 
 # Answers differ if their values do by more than this share of the range of all values that were seen.
@@ -30,21 +37,29 @@ def several_minima(case: Case) -> Iterator[Finding]:
         first = max(case.sign * run.trace.value[0] for run in runs if len(run.trace))
         higher = int(np.sum(values > values.min() + ALIKE * max(first - values.min(), values.max() - values.min())))
         if higher:
-            text = f"The answer depends on the start: {higher} of {len(runs)} starts ended in minima that are worse, with values from {case.sign * values.min():.6g} to {case.sign * values.max():.6g}."
+            text = (
+                f"The answer depends on the start: {higher} of {len(runs)} starts ended in minima that are worse, "
+                f"with values from {case.sign * values.min():.6g} to {case.sign * values.max():.6g}."
+            )
             yield _finding(case, text, "All of them converged.", 0.95)
-        return
+            return
     found = _beyond(case)
     if found is not None:
         point, value, ridge = found
         base = case.value[best_row(case) or 0]
-        text = f"The descent ended in a local minimum with the value {case.sign * base:.6g}: behind a ridge of {case.sign * ridge:.6g} the value is {case.sign * value:.6g}."
-        yield _finding(case, text, f"Measured by a few values elsewhere, the best at {np.array2string(point, precision=4)}.", 0.92)
+        text = (
+            f"The descent ended in a local minimum with the value {case.sign * base:.6g}: behind a ridge of "
+            f"{case.sign * ridge:.6g} the value is {case.sign * value:.6g}."
+        )
+        yield _finding(
+            case, text, f"Measured by a few values elsewhere, the best at {np.array2string(point, precision=4)}.", 0.92
+        )
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
     cure = "Try more starts, inside bounds= that hold what is possible."
     call, made = case.call, ""
-    if call is not None and call.name in ("minimize", "maximize", "gradient_descent"):
+    if call is not None and is_of_function(case):
         asked = call.get("restarts")
         made = by_default(case, restarts=max(20, 2 * asked) if isinstance(asked, int) else 20, rng=0, **_around(case))
     return Finding("warning", "several minima", text, cure, evidence, made, "BasinsDisplay", confidence)
@@ -55,9 +70,9 @@ def _around(case: Case) -> dict[str, object]:
     call, x = case.call, case.points
     if call is None or call.arguments.get("bounds") is not None or x is None or x.shape[1] > 8:
         return {}
-    start = call.arguments.get("start", call.arguments.get("initial_point"))
+    start = start_of(case)
     row = best_row(case)
-    if row is None or isinstance(start, (dict, str)):
+    if row is None or start is None or isinstance(start, (dict, str)):
         return {}
     size = 3 * np.maximum(scale_of(case, row), 1.0)
     pairs = [(float(f"{a:.2g}"), float(f"{b:.2g}")) for a, b in zip(x[row] - size, x[row] + size, strict=True)]
@@ -69,7 +84,7 @@ def _beyond(case: Case) -> tuple[np.ndarray, float, float] | None:
     x, row = case.points, best_row(case)
     if x is None or row is None or row == 0 or x.shape[1] > MOST_COORDINATES or is_batched(case):
         return None
-    if not case.function.is_at_hand or case.run.runs or getattr(case.run, "within", None) is not None:
+    if not case.function.is_at_hand or getattr(case.run, "within", None) is not None:
         return None
     if case.slope[row] > RESTED * np.nanmax(np.where(np.isfinite(case.slope), case.slope, 0.0)):
         return None
@@ -80,13 +95,17 @@ def _beyond(case: Case) -> tuple[np.ndarray, float, float] | None:
     tried = [best + each * (best - x[0]) for each in ALONG]
     tried += list(rng.uniform(low, high, (RANDOM, x.shape[1])))
     points = [np.clip(each, low, high) for each in tried]
-    values = [case.function.value(each) for each in points]
-    values = [np.inf if each is None or not np.isfinite(each) else each for each in values]
+    found = [case.function.value(each) for each in points]
+    values = [np.inf if each is None or not np.isfinite(each) else each for each in found]
     k = int(np.argmin(values))
     if not values[k] < base - LOWER * fall:
         return None
     ridge = max(
-        (each for each in (case.function.value(best + t * (points[k] - best)) for t in (0.15, 0.35, 0.6)) if each is not None),
+        (
+            each
+            for each in (case.function.value(best + t * (points[k] - best)) for t in (0.15, 0.35, 0.6))
+            if each is not None
+        ),
         default=-np.inf,
     )
     return (points[k], values[k], ridge) if np.isfinite(ridge) and ridge > base + 1e-3 * fall else None

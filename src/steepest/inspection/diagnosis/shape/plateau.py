@@ -8,13 +8,24 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, last_row, rounding, scale_of
+from steepest.inspection.diagnosis.shape.ground import (
+    by_default,
+    is_batched,
+    is_of_function,
+    last_row,
+    rounding,
+    scale_of,
+    start_of,
+)
+from steepest.inspection.diagnosis.shape.saddle import aside
 from steepest.trace import Outcome
 
 # How far the lower ground is looked for, in sizes of the point.
 REACH = (0.1, 0.3, 0.6, 1.0, 2.0)
 # On a plateau the slope beyond is this many times steeper than here; in a bowl it only gets flatter.
 STEEPER = 10.0
+# The share of the steps that must meet a larger slope than the one before, if only the trace is at hand.
+GROWING = 0.95
 # The descent has hardly begun if it fell by less than this share of what lies beyond.
 HARDLY = 0.1
 
@@ -28,10 +39,11 @@ def plateau(case: Case) -> Iterator[Finding]:
     if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000:
         found = _lower(case, row)
         if found is not None:
-            point, value, slope = found
+            point, lower, steep = found
             text = (
-                f"The descent is on a plateau: the slope is only {slope:.2g} there, so that steps hardly move, but the value "
-                f"gets better beyond, from {case.sign * case.value[row]:.6g} to {case.sign * value:.6g}."
+                f"The descent is on a plateau: the slope is only {steep:.2g} there, so that steps hardly move, "
+                "but the value "
+                f"gets better beyond, from {case.sign * case.value[row]:.6g} to {case.sign * lower:.6g}."
             )
             yield _finding(case, text, "Measured by a few values further on.", 0.94, point)
             return
@@ -43,11 +55,19 @@ def plateau(case: Case) -> Iterator[Finding]:
     known = np.isfinite(slope) & np.isfinite(value)
     if case.function.is_at_hand or known.sum() < 10:
         return
-    # A plateau that is left shows itself: the slope grew a lot, and the value then fell.
-    flat_rows = slope[known] < 1e-6 * np.maximum(np.abs(value[known]), 1e-12)
-    if flat_rows.all() and np.ptp(value[known]) < 1e-4 * np.abs(value[known]).max():
-        text = f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}, and the value stays at {case.sign * value[row]:.6g}."
-        yield _finding(case, text, "Judged from the trace alone: a minimum at the start would look alike.", 0.6, None)
+    size = float(np.abs(value[known]).max())
+    fall = float(value[known][0] - value[known].min())
+    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and fall < 1e-4 * size
+    # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent is only about to leave flat ground.
+    growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
+    if still or growing:
+        grown = "" if still else f", and has grown from {slope[known][0]:.2g}"
+        text = (
+            f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}{grown}, and the value "
+            f"has changed only from {case.sign * value[known][0]:.6g} to {case.sign * value[row]:.6g}."
+        )
+        evidence = "Judged from the trace alone" + (": a minimum at the start would look alike." if still else ".")
+        yield _finding(case, text, evidence, 0.6 if still else 0.75, None)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.ndarray | None) -> Finding:
@@ -55,15 +75,13 @@ def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.
     call = case.call
     if call is None:
         made = ""
-    elif case.fit is not None or call.name not in ("minimize", "maximize", "gradient_descent"):
-        from steepest.inspection.diagnosis.shape.saddle import aside
-
+    elif not is_of_function(case):
         made = aside(case)
     elif point is not None and len(point) <= 8:
-        start = call.arguments.get("start", call.arguments.get("initial_point"))
+        start = start_of(case)
         near = np.array([float(f"{each:.4g}") for each in point])
         made = (
-            by_default(case, restarts=20, rng=0) if isinstance(start, dict)
+            by_default(case, restarts=20, rng=0) if start is None or isinstance(start, dict)
             else by_default(case, start=near if np.ndim(start) else float(near[0]))
         )  # fmt: skip
     else:

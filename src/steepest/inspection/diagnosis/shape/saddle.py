@@ -6,10 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from steepest.call import Code
+from steepest.call import Code, written
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, last_row, rounding, scale_of
+from steepest.inspection.diagnosis.shape.ground import (
+    by_default,
+    is_batched,
+    is_of_function,
+    last_row,
+    rounding,
+    scale_of,
+    start_of,
+)
 from steepest.trace import Outcome
 
 # The slope has vanished below this share of the largest on the way, or where the curvature leads to its zero within
@@ -53,8 +61,10 @@ def saddle(case: Case) -> Iterator[Finding]:
     if base is None or any(each is None or not each < base - rounding(base) for each in sides):
         return
     text = (
-        f"The descent stopped at a saddle, which is no minimum: the slope is only {np.linalg.norm(slope):.2g}, but to both "
-        f"sides the value gets better, from {case.sign * base:.6g} to {case.sign * min(s for s in sides if s is not None):.6g}."
+        f"The descent stopped at a saddle, which is no minimum: the slope is only {np.linalg.norm(slope):.2g}, "
+        "but to both "
+        f"sides the value gets better, from {case.sign * base:.6g} to "
+        f"{case.sign * min(s for s in sides if s is not None):.6g}."
     )
     yield _finding(case, text, f"The curvature there is {bend:.3g} along one direction, measured by probing.", 0.95)
 
@@ -68,23 +78,25 @@ def aside(case: Case) -> str:
     """Return the call from a start that is moved a little at random."""
     if case.call is None:
         return "x = x + 0.1 * np.random.default_rng(0).normal(size=np.shape(x))"
-    start = case.call.arguments.get("start", case.call.arguments.get("initial_point"))
-    x = case.points
-    if case.fit is None and x is not None and len(x[0]) <= 8 and not isinstance(start, dict):
-        size = np.maximum(np.abs(x[0]), 1.0)
-        moved = x[0] + 0.3 * size * np.random.default_rng(0).choice([-1.0, 1.0], len(x[0]))
+    start, x, text = start_of(case), case.points, case.call.arguments.get("start", "")
+    if is_of_function(case) and x is not None and len(x[0]) <= 8 and start is not None and not isinstance(start, dict):
+        moved = x[0] + 0.3 * np.maximum(np.abs(x[0]), 1.0) * np.random.default_rng(0).choice([-1.0, 1.0], len(x[0]))
         moved = np.array([float(f"{each:.4g}") for each in moved])
         return by_default(case, start=moved if np.ndim(start) else float(moved[0]))
-    if isinstance(start, dict):
-        code = "{name: value + 0.3 * np.random.default_rng(k).normal(size=np.shape(value)) for k, (name, value) in enumerate(start.items())}"
-        return by_default(case, start=Code(code))
+    if not text:
+        return by_default(case)
+    if isinstance(case.run.x, dict) or case.fit is not None:
+        code = "{name: value + 0.3 * np.random.default_rng(k).normal(size=np.shape(value)) for k, (name, value) in"
+        return by_default(case, start=Code(f"{code} enumerate({written(text, 'start')}.items())}}"))
     return by_default(case, start=Code("start + 0.3 * np.random.default_rng(0).normal(size=np.shape(start))"))
 
 
 def _downwards(case: Case, x: np.ndarray, slope: np.ndarray) -> tuple[float, np.ndarray] | None:
     """Return the most negative curvature that a few products with the Hessian show, with its direction."""
     rng = np.random.default_rng(x.size)
-    v, basis, products = rng.standard_normal(x.size), [], []
+    v = rng.standard_normal(x.size)
+    basis: list[np.ndarray] = []
+    products: list[np.ndarray] = []
     # Exact zeros are symmetric: the direction must not be.
     for _ in range(min(PRODUCTS, x.size)):
         for each in basis:
