@@ -28,7 +28,6 @@ PLACES, FURTHEST, FAR = 5, 1e6, 1e3
 ENDLESS = 0.3
 # A best value is not at infinity if the fall beyond the end is below this share of the descent.
 CLEAR = 1e-9
-DEEP = 10.0
 
 
 def endless(case: Case) -> Iterator[Finding]:
@@ -130,8 +129,11 @@ def _traced(case: Case) -> tuple[str, str, str, float] | None:
     with np.errstate(all="ignore"):
         falling = bool(np.all(np.diff(value[n // 2 :]) < 0))
         late, early = value[n // 2] - value[-1], value[0] - value[n // 2]
-        steady = slope[-1] > 0.99 * slope[n // 2] > 0.98 * slope[n // 4]
-    if falling and steady and value[-1] < 0 and late >= 0.9 * early > 0 and -value[-1] > DEEP * abs(value[0]):
+        # Over each quarter of the steps the mean slope is no smaller than before.
+        quarters = [float(np.mean(each)) for each in np.array_split(slope[n // 4 :], 3)]
+        steady = quarters[2] > 0.9 * quarters[1] > 0.8 * quarters[0]
+    deep = value[-1] < 0 and late >= 0.7 * early > 0 and -value[-1] > abs(value[0])
+    if falling and steady and deep and late > 0.1 * abs(value[0]):
         text = (
             f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not "
             f"got smaller, {slope[-1]:.3g}."
@@ -144,11 +146,8 @@ def _traced(case: Case) -> tuple[str, str, str, float] | None:
     ends = [n // 8, n // 4, n // 2, n - 1]
     moved = np.array([np.linalg.norm(x[b] - x[a]) for a, b in pairwise(ends)])
     halved = np.array([slope[b] / slope[a] for a, b in pairwise(ends[1:])])
-    if (
-        min(moved) > 0
-        and all(0.85 < b / a < 1.3 for a, b in zip(moved, moved[1:], strict=False))
-        and all(0.35 < each < 0.65 for each in halved)
-    ):
+    grown = moved[1:] / np.maximum(moved[:-1], 1e-300)
+    if np.all((grown > 0.85) & (grown < 1.3)) and np.all((halved > 0.35) & (halved < 0.65)):
         text = (
             f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each "
             "doubling of the steps, while the slope dies away."

@@ -81,9 +81,9 @@ def _jump(case: Case, a: np.ndarray, b: np.ndarray) -> float | None:
     """Return by how much the slope jumps between two points; None if it changes smoothly."""
     f = case.function
     length = float(np.linalg.norm(b - a))
-    at = np.linspace(0.0, 1.0, 5)
-    known = {t: f.value(a + t * (b - a)) for t in at}
-    low, high, first = 0.0, 1.0, None
+    known: dict[float, float | None] = {}
+    # The way is followed a little beyond both ends, one of which may lie on the kink.
+    low, high, first = -0.5, 1.5, None
     for halving in range(HALVINGS + 1):
         at = np.linspace(low, high, 5)
         for t in at:

@@ -58,13 +58,13 @@ def plateau(case: Case) -> Iterator[Finding]:
     size = float(np.abs(value[known]).max())
     fall = float(value[known][0] - value[known].min())
     still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and fall < 1e-4 * size
-    # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent is only about to leave flat ground.
+    # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent has yet to leave flat ground.
     growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
     if still or growing:
         grown = "" if still else f", and has grown from {slope[known][0]:.2g}"
         text = (
-            f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}{grown}, and the value "
-            f"has changed only from {case.sign * value[known][0]:.6g} to {case.sign * value[row]:.6g}."
+            f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}{grown}, and the "
+            f"value has changed only from {case.sign * value[known][0]:.6g} to {case.sign * value[row]:.6g}."
         )
         evidence = "Judged from the trace alone" + (": a minimum at the start would look alike." if still else ".")
         yield _finding(case, text, evidence, 0.6 if still else 0.75, None)

@@ -11,6 +11,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.shape.ground import (
     by_default,
+    gradients_of,
     is_batched,
     is_of_function,
     last_row,
@@ -27,6 +28,8 @@ VANISHED, NEAR = 1e-2, 1e-2
 PRODUCTS = 3
 # Curvature down counts above this share of the curvature up.
 CLEAR = 1e-3
+# The most coordinates in which a symmetry is looked for: in large models some never have a slope.
+MOST_NAMED = 12
 
 
 def saddle(case: Case) -> Iterator[Finding]:
@@ -36,6 +39,8 @@ def saddle(case: Case) -> Iterator[Finding]:
         yield _finding(case, f"The descent stopped at a saddle, which is no minimum: {facts}.", "", 0.95)
         return
     row, x = last_row(case), case.points
+    if not case.function.is_at_hand and x is not None:
+        yield from _on_a_line(case, x)
     if (
         case.outcome is Outcome.CONVERGED or is_batched(case) or row is None or x is None or x.shape[1] > 1_000
         or not case.function.is_at_hand
@@ -72,6 +77,21 @@ def saddle(case: Case) -> Iterator[Finding]:
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
     cure = "Start a little to the side, so that the symmetry is broken."
     return Finding("warning", "saddle", text, cure, evidence, aside(case), "", confidence)
+
+
+def _on_a_line(case: Case, x: np.ndarray) -> Iterator[Finding]:
+    """Find coordinates of a start that never had a slope, though the descent came to rest: a line of symmetry."""
+    g = gradients_of(case)
+    if g is None or len(g) < 2 or g.shape[1] != x.shape[1] or not 2 <= x.shape[1] <= MOST_NAMED:
+        return
+    g = g[np.isfinite(g).all(axis=1)]
+    still = ~g.any(axis=0) if len(g) else np.zeros(x.shape[1], dtype=bool)
+    size = np.linalg.norm(g, axis=1) if len(g) else np.zeros(1)
+    if not still.any() or size[-1] > VANISHED * size.max() or (x[:, still] != 0).any():
+        return
+    shown = ", ".join(name for name, each in zip(case.trace.names, still, strict=True) if each)
+    text = f"The descent may have stopped at a saddle: it started at {shown} = 0, where that had no slope at any step."
+    yield _finding(case, text, "Judged from the trace alone: the function may not depend on it either.", 0.6)
 
 
 def aside(case: Case) -> str:
