@@ -22,13 +22,17 @@ class Cause(NamedTuple):
 
 # What a run that has no good way down seems to lack.
 SLOW = ("step far too small", "schedule ended too early", "too few iterations", "ill-conditioned")
+ENDLESS = ("unbounded below", "no finite optimum")
 STEPS = ("step above the stability limit", *SLOW)
 # Findings of equal confidence come in this order.
 CAUSES = (
+    Cause(
+        "wrong gradient",
+        (*STEPS, "saddle", "kink", "plateau", "several minima", "noise of the function", *ENDLESS),
+    ),
     Cause("function raised"),
-    Cause("wrong gradient", (*STEPS, "saddle", "kink", "plateau", "unbounded below", "noise of the function")),
+    Cause("not finite", ("step above the stability limit",)),
     Cause("step above the stability limit"),
-    Cause("not finite"),
     Cause("unbounded below", (*STEPS, "saddle", "no finite optimum", "plateau")),
     Cause("no finite optimum", (*SLOW, "plateau")),
     Cause("separable classes", (*STEPS, "no finite optimum", "plateau", "exploding weights")),

@@ -1,152 +1,156 @@
-"""What lies far out along the last move: a function that falls without end, one that levels off, or a plateau."""
+"""Values that fall without end, or towards a best value that no point has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.cures import restarted, said
+from steepest.inspection.diagnosis.shape.ground import (
+    best_row,
+    by_default,
+    is_batched,
+    is_of_function,
+    named,
+    rounding,
+    start_of,
+)
 from steepest.trace import Outcome
 
-UNBOUNDED, INFINITE, PLATEAU = "unbounded below", "no finite optimum", "plateau"
-# How far the last move is followed, as multiples of the whole way.
-FAR = (10.0, 100.0, 1000.0)
-# The distances at which a flat place is left, as multiples of the size of the point.
-BEYOND = (0.1, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0)
-# The function falls without end if each decade of distance brings at least this share of what the one before brought;
-# it levels off if it brings less than the other share.
-GOES_ON, LEVELS = 0.9, 0.5
-# A place is flat if its slope and its curvature explain less than this share of the fall that lies beyond.
-EXPLAINED = 0.03
-NO_MINIMUM = "Look whether the sign is right, or add a penalty, or limit the variables by bounds=."
+# How far beyond the end the function is followed: the number of points, the last as a multiple of the last part of the
+# way, and at least as a multiple of the size of the point.
+PLACES, FURTHEST, FAR = 5, 1e6, 1e3
+# Values fall without end if they fall over the last powers of ten at least by this share of the fall over the first: a
+# logarithm falls by the same, and 1/x by a thousandth.
+ENDLESS = 0.3
+# A best value is not at infinity if the fall beyond the end is below this share of the descent.
+CLEAR = 1e-9
 
 
-def far_out(case: Case) -> Iterator[Finding]:
-    """Find a function without a best point, or a run that ended on a plateau.
-
-    Parameters
-    ----------
-    case : Case
-        The run.
-
-    Yields
-    ------
-    Finding
-        The finding.
-    """
-    outcome = case.outcome
-    if outcome is Outcome.UNBOUNDED:
-        yield _unbounded(case, said(case.run.message), 0.97)
-    elif outcome is Outcome.NO_FINITE_OPTIMUM:
-        yield _infinite(case, said(case.run.message), 0.97)
-    elif outcome is Outcome.FLAT:
-        yield _plateau(case, said(case.run.message), 0.93)
-    elif not (case.run.success and outcome is not Outcome.COMPLETED) and not case.is_batched and not case.noisy:
-        yield from _followed(case)
-
-
-def _followed(case: Case) -> Iterator[Finding]:
-    """Follow the last move of a run that does not tell how it ended."""
-    x, points = case.place, case.points
-    if x is None or not case.function.is_at_hand:
+def endless(case: Case) -> Iterator[Finding]:
+    """Find values without a lower limit, and those whose limit lies at infinity."""
+    if case.outcome in (Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM):
+        name = "unbounded below" if case.outcome is Outcome.UNBOUNDED else "no finite optimum"
+        facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
+        yield _finding(case, name, f"There is no best point: {facts}.", "The run followed the values outwards.", 0.95)
         return
-    value, slope = case.function.value(x), case.slope_at_place
-    if value is None or slope is None or not np.isfinite(value):
+    if is_batched(case) or _has_classes(case) or len(case.trace) < 3:
         return
-    move = x - points[0] if points is not None and np.isfinite(points[0]).all() else np.zeros_like(x)
-    way, size = float(np.linalg.norm(move)), max(1.0, float(np.linalg.norm(x)))
-    steep = float(np.linalg.norm(slope))
-    if way > 1e-3 * size and steep > 0 and -float(slope @ move) > 0.3 * steep * way:
-        drops = _drops(case, x, -slope / steep * way, value)
-        if drops is not None and (drops > 1e-9 * abs(value)).all():
-            share = drops[1:] / drops[:-1]
-            if (share >= GOES_ON).all() and drops[0] > 0.1 * case.fall:
-                end = case.sign * (value - drops.sum())
-                text = f"At {FAR[-1]:,.0f} times the way so far the value is {end:.4g}, and still gets better."
-                yield _unbounded(case, text, 0.93)
-                return
-        # The rest of the way to a limit is short, and nothing rises beyond.
-        if drops is not None and (drops >= -1e-12 * abs(value)).all() and drops[0] > 0 and (
-            drops[1:] <= LEVELS * drops[:-1]
-        ).all() and drops[2] < 1e-3 * max(case.fall, drops[0]):  # fmt: skip
-            limit = case.sign * (value - drops.sum())
-            text = f"Along the last move the value goes to {limit:.4g}, and up to {FAR[-1]:,.0f} times as far it stays."
-            yield _infinite(case, text, 0.9)
-            return
-    yield from _flat(case, x, value, slope, size)
+    found = _followed(case) if case.function.is_at_hand and case.points is not None else _traced(case)
+    if found:
+        yield _finding(case, *found)
 
 
-def _drops(case: Case, x: np.ndarray, move: np.ndarray, value: float) -> np.ndarray | None:
-    """Return how far the value falls from each distance of `FAR` to the next."""
-    values = [value]
-    for times in FAR:
-        found = case.function.value(x + times * move)
-        if found is None or np.isnan(found) or found == np.inf:
-            return None
-        values.append(found)
-    with np.errstate(all="ignore"):
-        drops = -np.diff(values)
-    return drops if np.isfinite(drops).all() else None
+def _finding(case: Case, name: str, text: str, evidence: str, confidence: float) -> Finding:
+    if name == "unbounded below":
+        other = "st.minimize" if case.run.maximized else "st.maximize"
+        cure = f"Check the sign of the function, or whether you want {other}; or give bounds= for what is possible."
+    else:
+        cure = "Give bounds= for what is possible, or add a small penalty on the parameters to the function."
+    return Finding("warning", name, text, cure, evidence, _bounded(case), "", confidence)
 
 
-def _flat(case: Case, x: np.ndarray, value: float, slope: np.ndarray, size: float) -> Iterator[Finding]:
-    """Look from a place without slope for lower ground, along the slope or, where there is none, along coordinates."""
-    steep = float(np.linalg.norm(slope))
-    largest = np.nanmax(case.slope) if np.isfinite(case.slope).any() else np.nan
-    # A descent that had a slope and has lost it by a thousandth has come to rest: it is no plateau that it began on.
-    if np.isfinite(largest) and largest > 0 and steep < 1e-3 * largest and case.fall > 0:
-        return
-    ways = [-slope / steep] if steep > 0 else [sign * each for each in np.eye(len(x))[:2] for sign in (1.0, -1.0)]
-    for way in ways:
-        for times in BEYOND:
-            found = case.function.value(x + times * size * way)
-            if found is None or not np.isfinite(found):
-                continue
-            drop = value - found
-            bend = case.curvature.top if case.curvature is not None else 0.0
-            told = steep * times * size + 0.5 * abs(bend) * (times * size) ** 2
-            if drop > 1e-6 * max(abs(value), abs(found)) and told < EXPLAINED * drop:
-                better = case.sign * found
-                text = (
-                    f"The slope there is {steep:.2g}, and the value is {case.sign * value:.4g}; at a distance of "
-                    f"{times * size:.3g} it is {better:.4g}."
-                )
-                yield _plateau(case, text, 0.92)
-                return
-
-
-def _unbounded(case: Case, evidence: str, confidence: float) -> Finding:
-    falls, best = ("rises", "largest") if case.run.maximized else ("falls", "smallest")
-    return Finding(
-        "warning", UNBOUNDED, f"The function {falls} without end, so it has no {best} value.", NO_MINIMUM, evidence,
-        _other_sign(case), "DescentDisplay", confidence,
-    )  # fmt: skip
-
-
-def _other_sign(case: Case) -> str:
-    """Return the call that looks for the other extreme."""
-    if case.call is None or case.call.name not in ("minimize", "maximize", "gradient_descent"):
+def _bounded(case: Case) -> str:
+    """Return the call with bounds around the start; "" if it has some or takes none."""
+    call, x = case.call, case.points
+    if call is None or not is_of_function(case) or x is None:
         return ""
-    other = "minimize" if case.call.name == "maximize" else "maximize"
-    return str(case.call.changed(other, step=None, learning_rate=None, direction=None, iterations=None))
+    if call.get("bounds") is not None or not np.isfinite(x[0]).all():
+        return ""
+    reach = 10 * max(float(np.abs(x[0]).max()), 1.0)
+    low, high = float(f"{-reach:.1g}"), float(f"{reach:.1g}")
+    start = start_of(case)
+    if start is None or isinstance(start, dict) or len(x[0]) > 8:
+        return ""
+    return by_default(case, bounds=[(low, high)] * len(x[0]) if np.ndim(start) else (low, high))
 
 
-def _infinite(case: Case, evidence: str, confidence: float) -> Finding:
-    down = "rises" if case.run.maximized else "falls"
-    return Finding(
-        "warning", INFINITE,
-        f"The value {down} towards a limit that no point reaches: the variables grow for ever, and no point is best.",
-        NO_MINIMUM, evidence, "", "DescentDisplay", confidence,
-    )  # fmt: skip
+def _has_classes(case: Case) -> bool:
+    """Return whether a fit has classes as targets: that they are separable is found elsewhere."""
+    data = getattr(case.fit, "data", None)
+    if data is None:
+        return False
+    y = np.asarray(data[1])
+    return y.dtype.kind not in "f" or bool(np.isin(y, (-1.0, 0.0, 1.0)).all())
 
 
-def _plateau(case: Case, evidence: str, confidence: float) -> Finding:
-    return Finding(
-        "warning", PLATEAU,
-        "The run stands on a plateau: the function is so flat there that its slope does not show the way.",
-        "Begin elsewhere, or try several starts; if the function counts or rounds, give it a smooth form.",
-        evidence, restarted(case), "SliceDisplay", confidence,
-    )  # fmt: skip
+def _followed(case: Case) -> tuple[str, str, str, float] | None:
+    """Follow the values beyond the end of the descent, along its last part."""
+    x, end = case.points, best_row(case)
+    assert x is not None
+    if end is None or end < 2 or not np.isfinite(x[: end + 1]).all() or x.shape[1] > 1_000:
+        return None
+    # What the run has left behind is not followed: coordinates that move ever less.
+    late, before = x[end] - x[end // 2], x[end // 2] - x[end // 4]
+    kept = np.where(np.abs(late) >= 0.5 * np.abs(before), late, 0.0)
+    if not kept.any():
+        return None
+    base = case.value[end]
+    fall = float(np.nanmax(case.value[: end + 1]) - base)
+    values: list[float] = []
+    size = max(float(np.abs(x[end]).max()), float(np.abs(x[end] - x[0]).max()))
+    reaches = np.geomspace(1.0, max(FURTHEST, FAR * size / float(np.abs(kept).max())), PLACES)
+    for reach in reaches:
+        each = case.function.value(x[end] + reach * kept)
+        if each is None or np.isnan(each) or each > (values[-1] if values else base) + rounding(base):
+            return None
+        values.append(each)
+        if each == -np.inf:
+            break
+    drop = base - values[-1]
+    if not drop > CLEAR * fall + rounding(base) and not (base == 0 and fall > 0):
+        return None
+    middle = values[len(values) // 2]
+    where = f"{case.trace.names[int(np.argmax(np.abs(kept)))]} moves outwards"
+    if values[-1] == -np.inf or middle - values[-1] > ENDLESS * (base - middle):
+        # The function is followed over six powers of ten: a valley as long as that has no bottom for its user either.
+        text = (
+            f"The value falls without end: it was {case.sign * base:.4g} at the end, and is "
+            f"{case.sign * values[-1]:.3g} far out, as {where}."
+        )
+        return "unbounded below", text, f"Followed to {named(case, x[end] + reaches[len(values) - 1] * kept)}.", 0.95
+    text = (
+        f"There is no best point: the value gets better for ever as {where}, from {case.sign * base:.4g} towards "
+        f"{case.sign * values[-1]:.4g}, which no point has."
+    )
+    return "no finite optimum", text, f"Followed to {named(case, x[end] + reaches[-1] * kept)}.", 0.93
+
+
+def _traced(case: Case) -> tuple[str, str, str, float] | None:
+    """Judge by the trace alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
+    value, slope = case.value, case.slope
+    n = len(value)
+    if n < 12:
+        return None
+    evidence = "Judged from the trace alone."
+    with np.errstate(all="ignore"):
+        falling = bool(np.all(np.diff(value[n // 2 :]) < 0))
+        late, early = value[n // 2] - value[-1], value[0] - value[n // 2]
+        # Over each quarter of the steps the mean slope is no smaller than before.
+        quarters = [float(np.mean(each)) for each in np.array_split(slope[n // 4 :], 3)]
+        steady = quarters[2] > 0.9 * quarters[1] > 0.8 * quarters[0]
+    deep = value[-1] < 0 and late >= 0.7 * early > 0 and -value[-1] > abs(value[0])
+    if falling and steady and deep and late > 0.1 * abs(value[0]):
+        text = (
+            f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not "
+            f"got smaller, {slope[-1]:.3g}."
+        )
+        return "unbounded below", text, evidence, 0.75
+    x = case.points
+    if x is None or n < 40 or not np.isfinite(x).all() or not falling:
+        return None
+    # Over each doubling of the number of steps a logarithm grows by the same, and its slope halves.
+    ends = [n // 8, n // 4, n // 2, n - 1]
+    moved = np.array([np.linalg.norm(x[b] - x[a]) for a, b in pairwise(ends)])
+    halved = np.array([slope[b] / slope[a] for a, b in pairwise(ends[1:])])
+    grown = moved[1:] / np.maximum(moved[:-1], 1e-300)
+    if np.all((grown > 0.85) & (grown < 1.3)) and np.all((halved > 0.35) & (halved < 0.65)):
+        text = (
+            f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each "
+            "doubling of the steps, while the slope dies away."
+        )
+        return "no finite optimum", text, evidence, 0.65
+    return None

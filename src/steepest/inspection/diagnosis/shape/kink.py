@@ -1,4 +1,4 @@
-"""A kink: the slope jumps, so that steps of a fixed size go to and fro over it."""
+"""A kink: steps of a fixed size bounce around it, because the slope does not shrink there."""
 
 from __future__ import annotations
 
@@ -8,116 +8,118 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.steps.cures import by_itself
+from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, is_fixed, last_row, rounding
 from steepest.trace import Outcome
 
-NAME = "kink"
-# The last rows that are looked at.
-LAST = 30
-# The slope at the end of a bounce over a kink is at least this share of the median on the way; over the bottom of a
-# bowl it shrinks with the distance.
-STEEP = 0.1
-# Each halving of a step halves the change of a slope that is smooth, and leaves a jump as it is. So after HALVINGS of
-# them a smooth change is 1/8, and one that still has half its size is a jump.
-HALVINGS, JUMP = 3, 0.5
+# The last rows that are looked at, and how many of their steps must turn back or lead up.
+LATE, TURNS = 200, 0.3
+# How often the way across is halved. What is smooth keeps half of its bend each time, a kink keeps all of it.
+HALVINGS, KEPT = 4, 0.5
+# The bouncing matters above this share of the descent.
+CLEAR = 1e-3
 
 
 def kink(case: Case) -> Iterator[Finding]:
-    """Find steps that go to and fro over a kink.
-
-    Parameters
-    ----------
-    case : Case
-        The run.
-
-    Yields
-    ------
-    Finding
-        The finding, with the slopes on both sides.
-    """
-    if case.outcome not in (Outcome.COMPLETED, Outcome.ITERATION_LIMIT, Outcome.RECORDED, Outcome.TIME_LIMIT):
+    """Find steps that bounce around a kink."""
+    row = last_row(case)
+    if row is None or row < 6 or is_batched(case) or not is_fixed(case) or case.outcome is Outcome.CONVERGED:
         return
-    if not case.pace.is_given or case.is_batched or case.noisy or not _hovers(case):
+    rows = np.arange(max(0, row - LATE, row // 2), row + 1)
+    value = case.value[rows]
+    if not np.isfinite(value).all():
         return
-    sides = _sides(case)
-    if sides is not None:
-        low, high = sides
-        evidence, confidence = f"Along the last step the slope jumps from {low:.3g} to {high:.3g}.", 0.95
-    elif not case.function.is_at_hand and _is_constant(case):
-        evidence = "Judged from the trace alone: the slope keeps its size although the value no longer falls."
-        confidence = 0.75
-    else:
-        return
-    is_loop = case.call is None
-    yield Finding(
-        "warning", NAME,
-        "The function has a kink, as abs() and max() have, and steps of a fixed size jump to and fro over it without "
-        "coming to rest.",
-        "Let the step shrink, for example as 1 / √k." if is_loop
-        else "Leave the step and the direction out: by itself the descent finds a minimum at a kink. Or let steps "
-        "shrink: step=st.steps.Shrinking(...).",
-        evidence, "learning_rate = 0.1 / (k + 1) ** 0.5" if is_loop else by_itself(case),
-        "LedgerDisplay" if not is_loop else "DescentDisplay", confidence,
-    )  # fmt: skip
-
-
-def _hovers(case: Case) -> bool:
-    """Return whether the value of the last rows no longer falls, while the slope is as large as on the way."""
-    rows = case.sane[-LAST:]
-    if len(rows) < 8 or len(case.sane) < 8:
-        return False
-    value, slope = case.value[rows], case.slope[rows]
-    slopes = case.slope[case.sane]
-    if not np.isfinite(slope).all() or not np.isfinite(slopes).any():
-        return False
-    steep = float(np.median(slope)) >= STEEP * float(np.nanmedian(slopes))
+    best = float(np.nanmin(case.value[: row + 1]))
+    fall = float(case.value[0] - best)
+    bounce = float(np.mean(value) - best)
     rises = float(np.mean(np.diff(value) > 0))
-    half = len(value) // 2
-    falls = float(np.mean(value[:half]) - np.mean(value[half:]))
-    swing = float(np.ptp(value))
-    # Values that come back on themselves exactly, a cycle of two, have no mean fall either.
-    return steep and (rises >= 0.25 or swing <= 1e-9 * max(abs(float(value[-1])), 1e-300)) and falls < 0.25 * swing
+    turned = _turned(case, rows)
+    if not fall > 0 or max(rises, np.mean(turned < 0) if turned.size else 0.0) < TURNS:
+        return
+    if case.points is not None and turned.size and case.function.is_at_hand:
+        place = rows[1 + int(np.argmin(turned))]
+        if bounce < CLEAR * fall and rises >= TURNS:
+            return
+        jump = _jump(case, case.points[place], case.points[place + 1])
+        if jump is None:
+            return
+        text = (
+            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
+            "of one size "
+            f"can't get closer than {case.sign * best:.6g}."
+        )
+        yield _finding(
+            case, text, "The jump stays when the way across is halved again and again, measured by probing.", 0.95
+        )
+    elif bounce > CLEAR * fall and rises >= TURNS and _is_straight(case, row):
+        text = (
+            f"The steps seem to bounce around a kink: the slope stays at {case.slope[row]:.3g} instead of "
+            "shrinking, and "
+            f"the value stays above {case.sign * best:.6g}."
+        )
+        yield _finding(case, text, "Judged from the trace alone.", 0.75)
 
 
-def _is_constant(case: Case) -> bool:
-    """Return whether the slope has a few sizes only, as between planes."""
-    slope = case.slope[case.sane]
-    slope = slope[np.isfinite(slope)]
-    if slope.size < 8 or slope[-1] == 0:
+def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
+    cure = "Use steps that shrink, or the default rules, which find kinks; or smooth the kink."
+    call = by_default(case) or "learning_rate = learning_rate / (1 + step) ** 0.5"
+    return Finding("warning", "kink", text, cure, evidence, call, "", confidence)
+
+
+def _turned(case: Case, rows: np.ndarray) -> np.ndarray:
+    """Return the cosine between each step of some rows and the one before; empty if the points are not known."""
+    x = case.points
+    if x is None or case.trace.stride > 1 or len(rows) < 3 or not np.isfinite(x[rows]).all():
+        return np.zeros(0)
+    moves = np.diff(x[rows], axis=0)
+    length = np.linalg.norm(moves, axis=1)
+    with np.errstate(all="ignore"):
+        cosine = np.sum(moves[1:] * moves[:-1], axis=1) / (length[1:] * length[:-1])
+    return np.where(np.isfinite(cosine), cosine, 1.0)
+
+
+def _jump(case: Case, a: np.ndarray, b: np.ndarray) -> float | None:
+    """Return by how much the slope jumps between two points; None if it changes smoothly."""
+    f = case.function
+    length = float(np.linalg.norm(b - a))
+    known: dict[float, float | None] = {}
+    # The way is followed a little beyond both ends, one of which may lie on the kink.
+    low, high, first = -0.5, 1.5, None
+    for halving in range(HALVINGS + 1):
+        at = np.linspace(low, high, 5)
+        for t in at:
+            if t not in known:
+                known[t] = f.value(a + t * (b - a))
+        values = [known[t] for t in at]
+        if any(each is None or not np.isfinite(each) for each in values):
+            return None
+        h = at[1] - at[0]
+        bends = np.diff(np.array(values, dtype=float), 2) / h
+        k = int(np.argmax(bends))
+        noise = 4 * rounding(max(abs(float(each)) for each in values if each is not None)) / h
+        first = float(bends[k]) if halving == 0 else first
+        # Two places share a kink that lies between them.
+        shared = float(bends[k] + max([*bends[max(k - 1, 0) : k], *bends[k + 1 : k + 2], 0.0]))
+        if first is None or not shared > max(KEPT * first, 8 * noise):
+            return None
+        neighbour = (
+            k + 1 if k < 2 and bends[k + 1] > 0.1 * bends[k] else k - 1 if k and bends[k - 1] > 0.1 * bends[k] else k
+        )
+        middle = at[1 + k] if neighbour == k else (at[1 + k] + at[1 + neighbour]) / 2
+        low, high = middle - h, middle + h
+    return shared / length
+
+
+def _is_straight(case: Case, row: int) -> bool:
+    """Return whether plain steps first met no curvature, and then bounced with the slope they came with.
+
+    On straight ground a plain step of size t lowers the value by t g², and by less the more the function curves.
+    """
+    value, slope = case.value[: row + 1], case.slope[: row + 1]
+    t = case.size[:row] if case.outcome is Outcome.RECORDED else case.size[1 : row + 1]
+    with np.errstate(all="ignore"):
+        share = -np.diff(value) / (t * slope[:-1] ** 2)
+    rises = np.flatnonzero(np.diff(value) > 0)
+    first = int(rises[0]) if rises.size else row
+    if first < 4 or not np.isfinite(share[:first]).all():
         return False
-    sizes = np.unique(np.round(slope / slope.max(), 6))
-    return bool(len(sizes) <= max(4, len(slope) // 20))
-
-
-def _sides(case: Case) -> tuple[float, float] | None:
-    """Return the slopes on both sides of a jump along one of the last steps; None if it changes smoothly."""
-    points = case.points
-    if points is None or len(case.sane) < 3:
-        return None
-    for row in case.sane[-3:-1][::-1]:
-        low, high = points[row], points[row + 1]
-        move = high - low
-        length = float(np.linalg.norm(move))
-        if not length > 0 or not np.isfinite(length):
-            continue
-        way = move / length
-        first, second = _along(case, low, way), _along(case, high, way)
-        if first is None or second is None or not first < 0 < second:
-            continue
-        whole = second - first
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            between = _along(case, middle, way)
-            if between is None:
-                return None
-            if between < 0:
-                low, first = middle, between
-            else:
-                high, second = middle, between
-        return (first, second) if second - first > JUMP * whole else None
-    return None
-
-
-def _along(case: Case, x: np.ndarray, way: np.ndarray) -> float | None:
-    found = case.function.gradient(x)
-    return None if found is None or not np.isfinite(found).all() else float(found @ way)
+    return bool(np.median(share[: first - 1]) > 0.9 and np.median(slope[first:]) > 0.2 * np.median(slope[:first]))

@@ -1,0 +1,56 @@
+"""A bound that holds the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.shape.ground import last_row
+
+# How far outside the value is told, as a share of the size of the coordinate.
+OUTSIDE = 0.1
+
+
+def answer_at_a_bound(case: Case) -> Iterator[Finding]:
+    """Find coordinates that only a bound keeps from getting better."""
+    held = getattr(case.run, "at_bound", {})
+    if not held:
+        return
+    names = list(case.trace.names)
+    row, gain = last_row(case), None
+    slope = None
+    if case.points is not None and row is not None and case.function.is_at_hand:
+        # The function must not be called outside; its slope tells what a bound costs.
+        slope = case.function.gradient(case.points[row])
+    if slope is not None and np.isfinite(slope).all():
+        x = case.points[row]  # type: ignore[index]
+        gain = sum(abs(slope[k]) * OUTSIDE * max(abs(x[k]), 1.0) for k in map(names.index, held) if k < len(slope))
+    shown = ", ".join(
+        f"{name} at its {'lower' if side == 'low' else 'upper'} bound" for name, side in list(held.items())[:4]
+    )
+    text = f"A bound holds the answer: {shown}."
+    evidence = (
+        "Judged from the trace alone." if gain is None
+        else f"A tenth further out the value would be better by about {gain:.3g}, told by its slope there."
+    )  # fmt: skip
+    cure = "If the bound is no part of the problem, widen it or leave it out."
+    call = "" if case.call is None else str(case.call.changed(bounds=_without(case, held)))
+    yield Finding("note", "answer at a bound", text, cure, evidence, call, "", 0.7 if gain is None else 0.88)
+
+
+def _without(case: Case, held: dict[str, str]) -> Any:
+    """Return the bounds without those that hold the answer; None if none is left or the layout has names."""
+    bounds = {name: list(sides) for name, sides in case.run.bounds.items()}  # type: ignore[attr-defined]
+    for name, side in held.items():
+        bounds[name][0 if side == "low" else 1] = None
+    if not any(each is not None for sides in bounds.values() for each in sides):
+        return None
+    asked = case.asked("bounds")
+    if isinstance(asked, dict):
+        known = set(asked) >= set(bounds)
+        return {name: tuple(sides) for name, sides in bounds.items()} if known else None
+    return [tuple(bounds.get(name, (None, None))) for name in case.trace.names]

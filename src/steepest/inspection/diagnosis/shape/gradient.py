@@ -1,0 +1,173 @@
+"""A wrong gradient: what the run's own check found, what values say on the way, and what the record contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from steepest.call import Code
+from steepest.finding import Finding
+from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.shape.ground import best_row, gradients_of
+from steepest.trace import Outcome
+
+# A change of the value lies between those by the slopes at both ends, wherever the slope changes in one direction. This
+# share of their difference, and of their mean, is allowed beyond that.
+BEYOND, SHARE = 0.5, 0.05
+# Only steps over which the slope changes by less than this share are looked at.
+SHORT = 0.7
+# The part of the way that must contradict its gradients, to the same side, and the least number of steps.
+MOST, LEAST = 0.6, 4
+# The points on the way at which values are compared with the gradient, apart from both ends: the run looked there.
+PLACES = 2
+
+
+def wrong_gradient(case: Case) -> Iterator[Finding]:
+    """Find a gradient that does not belong to the function."""
+    cure = "Correct the gradient, or leave it out: it is then computed from the code of the function."
+    is_given = case.run.kind == "given"
+    if case.outcome is Outcome.WRONG_GRADIENT:
+        facts = case.run.message.removeprefix("wrong gradient: ").removesuffix("; fix gradient=, or leave it out")
+        text = f"The gradient that was given does not fit the function: {facts}."
+        yield _finding(text, cure, "Measured by differences of values during the run.", _without(case), 0.98)
+        return
+    if is_given:
+        found = _on_the_way(case)
+        if found:
+            yield _finding(found, cure, "Measured by differences of values at points on the way.", _without(case), 0.95)
+            return
+    if is_given or case.outcome is Outcome.RECORDED:
+        found = _by_the_record(case)
+        if found:
+            evidence = "Judged from the trace alone: changes of the value beside gradient · step."
+            yield _finding(found, cure, evidence, _without(case) or "st.check_gradient(f, gradient, x)", 0.8)
+
+
+def _finding(text: str, cure: str, evidence: str, call: str, confidence: float) -> Finding:
+    return Finding("warning", "wrong gradient", text, cure, evidence, call, "WrongGradientDisplay", confidence)
+
+
+def _without(case: Case) -> str:
+    """Return the call without the gradient; of a function that returns both, only the value is used."""
+    if case.call is None:
+        return ""
+    if str(case.call.arguments.get("gradient")) == "True":
+        f = type(case.call)("", {"f": case.call.arguments.get("f")}, ["f"])
+        own = str(f).removeprefix("st.(").removesuffix(")")
+        return str(case.call.changed(f=Code(f"lambda *x: {own}(*x)[0]"), gradient=None))
+    return str(case.call.changed(gradient=None))
+
+
+def _contradictions(case: Case) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return by how much the changes of the value exceed what gradients allow, with signs, and their size."""
+    g, x = gradients_of(case), case.points
+    if g is None or x is None or len(g) != len(x) or len(x) < LEAST or case.trace.stride > 1:
+        return None
+    with np.errstate(all="ignore"):
+        moves, change = np.diff(x, axis=0), np.diff(case.value)
+        first, second = np.sum(g[:-1] * moves, axis=1), np.sum(g[1:] * moves, axis=1)
+        mean, spread = (first + second) / 2, np.abs(second - first)
+        # Values of a loop may be those of float32.
+        room = BEYOND * spread + SHARE * np.maximum(np.abs(first), np.abs(second)) + 1e-6 * np.abs(case.value[:-1])
+        beyond = change - mean
+        excess = np.where(np.abs(beyond) > spread / 2 + room, beyond, 0.0)
+        # A longer step may cross ground where the slope goes up and down.
+        excess = np.where(spread < SHORT * np.maximum(np.abs(first), np.abs(second)), excess, np.nan)
+    return np.where(np.isfinite(excess), excess, np.nan), np.abs(mean)
+
+
+def _by_the_record(case: Case) -> str:
+    """Return what the record contradicts; "" if it agrees with the gradients, or does not tell."""
+    found = _contradictions(case)
+    if found is None:
+        return _wrong_sign(case)
+    excess, size = found
+    known = np.isfinite(excess) & (size > 1e-6 * np.abs(case.value[:-1])) & (size > 0)
+    # After a step that leaves for infinity, nothing is small any more.
+    known &= np.abs(case.value[1:]) < 1e3 * max(np.nanmax(np.abs(case.value[:1])), 1e-300)
+    if known.sum() < LEAST:
+        return ""
+    signs = np.sign(excess[known])
+    # Each step counts as far as it leads. Noise contradicts to both sides.
+    counted = abs(float(signs @ size[known])) / float(size[known].sum())
+    if np.count_nonzero(signs) < LEAST or counted < MOST or abs(signs.sum()) < 0.9 * np.count_nonzero(signs):
+        return ""
+    k = int(np.flatnonzero(known)[np.argmax(np.abs(excess[known]) / size[known])])
+    change = case.value[k + 1] - case.value[k]
+    g, x = gradients_of(case), case.points
+    assert g is not None
+    assert x is not None
+    expected = float((g[k] + g[k + 1]) @ (x[k + 1] - x[k]) / 2)
+    return (
+        f"The gradient does not fit the values: in {np.count_nonzero(signs)} of {known.sum()} steps they changed "
+        f"otherwise than it says, for instance by {change:.3g} where it says {expected:.3g}."
+    )
+
+
+def _wrong_sign(case: Case) -> str:
+    """Return that the steps went uphill all the way, told by learning rates and norms of gradients; "" otherwise.
+
+    With a gradient of the wrong sign a plain step changes the value by t g² (1 + tλ/2), and the gradient by the factor
+    1 + tλ. A step that is too long turns the gradient round, and changes the value by less while the factor is below 2.
+    """
+    g, value, t = case.slope, case.value, case.size
+    if len(value) < LEAST + 1 or case.outcome is not Outcome.RECORDED:
+        return ""
+    with np.errstate(all="ignore"):
+        grown = g[1:] / g[:-1]
+        share = np.diff(value) / (t[:-1] * g[:-1] ** 2)
+        fits = (np.abs(share - (1 + grown) / 2) < 0.1) & (grown < 2)
+    known = np.isfinite(share) & np.isfinite(grown)
+    if known.sum() < LEAST or np.mean(fits[known]) < 0.9:
+        return ""
+    return (
+        "The steps go uphill: each raises the value as far as the gradient says it would lower it, by "
+        f"{value[1] - value[0]:.3g} "
+        "at first, so the sign of the gradient or of the step is wrong."
+    )  # fmt: skip
+
+
+def _on_the_way(case: Case) -> str:
+    """Return where values contradict the gradient that was given, at points between both ends; "" if nowhere."""
+    x = case.points
+    if x is None or len(x) < 2 or not case.function.is_at_hand:
+        return ""
+    found = _contradictions(case)
+    rows = [len(x) // 2, len(x) // 4]
+    if found is not None and np.nanmax(np.abs(found[0]), initial=0.0) > 0:
+        rows.insert(0, int(np.nanargmax(np.abs(found[0]))))
+    best = best_row(case)
+    for row in list(dict.fromkeys(rows))[:PLACES]:
+        if row == best or not np.isfinite(x[row]).all():
+            continue
+        said = _contradicted(case, x[row])
+        if said:
+            return f"The gradient that was given does not fit the function: at step {case.iteration[row]:.0f} {said}."
+    return ""
+
+
+def _contradicted(case: Case, x: np.ndarray) -> str:
+    """Return the slope along a direction as given and as measured if both sides contradict it; "" otherwise."""
+    given = case.function.gradient(x)
+    if given is None or given.size != x.size or not np.isfinite(given).all() or not given.any():
+        return ""
+    scale = np.where(x == 0, 1.0, np.abs(x))
+    # All coordinates contribute, whatever their units, but not equally, so that two of opposite signs do not cancel.
+    weight = np.abs(given) * scale
+    rng = np.random.default_rng(x.size)
+    along = rng.choice([-1.0, 1.0], x.size) * rng.uniform(0.5, 1.0, x.size) * scale
+    along *= np.where(weight > 0, np.minimum(weight.max() / np.maximum(weight, 1e-4 * weight.max()), 1e3), 1.0)
+    along *= 1.0 / np.max(np.abs(along) / scale)
+    expected, h = float(given @ along), 1e-5
+    ends = [case.function.value(x + k * h * along) for k in (-1, 0, 1)]
+    if any(each is None or not np.isfinite(each) for each in ends):
+        return ""
+    back, centre, forth = (float(each) for each in ends if each is not None)
+    left, right = (centre - back) / h, (forth - centre) / h
+    noise = 1e-14 * max(map(abs, (back, centre, forth))) / h
+    # At a kink a right gradient lies between both sides. Where the function is smooth, both agree to a share of h.
+    room = abs(right - left) + noise + 1e-3 * float(np.abs(given) @ np.abs(along))
+    if min(left, right) - room <= expected <= max(left, right) + room:
+        return ""
+    return f"the slope along a random direction is given as {expected:.4g}, and measured as {(left + right) / 2:.4g}"
