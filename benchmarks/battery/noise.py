@@ -416,7 +416,7 @@ def falling_batches(rng: np.random.Generator, severity: float) -> Trial:
     X, y = _line(rng, 300, 4, 1.0)
     loop = _batch_loop(X, y, 8, 0.005, 6, 1)
     return Trial(
-        HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=8, step=0.002, epochs=12, rng=0), loop=loop
+        HEALTHY, lambda: st.fit(st.models.Linear(), X, y, batch_size=8, step=0.005, epochs=12, rng=0), loop=loop
     )
 
 
