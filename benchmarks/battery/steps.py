@@ -348,7 +348,7 @@ def stopped_by_default(rng: np.random.Generator, severity: float) -> Trial:
 def stopped_on_rows(rng: np.random.Generator, severity: float) -> Trial:
     x = rng.uniform(0, 1, size=60)
     y = rng.uniform(5, 30) * x + 4 + 0.5 * rng.normal(size=60)
-    epochs = int(20 - 14 * severity)
+    epochs = int(11 - 6 * severity)  # more epochs leave less than 1.5 % of the descent
     return Trial(
         TOO_FEW, lambda: st.fit(line, x, y, step=0.3, epochs=epochs), {"line": line, "X": x, "y": y},
         _line_solved(x, y),

@@ -16,6 +16,8 @@ METRIC = ("BFGS", "LBFGS", "LevenbergMarquardt", "Newton")
 # A schedule has ended if its last size is below this share of its largest. Chosen: 1/k and 1/√k pass it after 10 and
 # 100 of their units, and a drop by a factor of 10 is the usual one of a staircase.
 ENDED = 0.11
+# The share of the sizes after the largest that fall, or stay, in a schedule. Chosen: warm restarts rise now and then.
+MONOTONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,11 @@ class Pace:
         peak, last = float(sizes.max()), float(sizes[-max(1, len(sizes) // 10) :].mean())
         is_constant = peak <= sizes.min() * (1 + 1e-9)
         kind: Literal["fixed", "schedule", "search", "unknown"] = "search"
+        # A schedule may rise at first; sizes that go up and down later were found by a search.
+        falls = np.diff(sizes[int(np.argmax(sizes)) :]) <= 0
+        is_searched = bool(falls.size and falls.mean() < MONOTONE)
         if (
-            is_loop
+            (is_loop and not is_searched)
             or isinstance(asked, (int, float))
             or (asked is None and rule == "Plain" and is_constant)
             or (asked is not None and not isinstance(asked, str) and _is_schedule(asked))
