@@ -164,3 +164,44 @@ def test_a_killed_loop_loses_at_most_a_second(tmp_path):
     again = st.load(folder)
     assert len(again.trace) >= 201
     np.testing.assert_allclose(again.trace.x[:201], points[: len(again.trace)], rtol=1e-12)
+
+
+class Tensor:
+    """A tensor by the protocol of PyTorch: NumPy can't read one that needs gradients, is on a device, or is narrow."""
+
+    def __init__(self, numbers, device="cpu", narrow=False, plain=False):
+        self.numbers, self.device, self.narrow, self.plain = numbers, device, narrow, plain
+
+    @property
+    def shape(self):
+        return self.numbers.shape
+
+    def detach(self):
+        return Tensor(self.numbers, self.device, self.narrow, plain=True)
+
+    def clone(self):
+        return Tensor(self.numbers.copy(), self.device, self.narrow, self.plain)
+
+    def cpu(self):
+        return Tensor(self.numbers, "cpu", self.narrow, self.plain)
+
+    def float(self):
+        return Tensor(self.numbers, self.device, plain=self.plain)
+
+    def numpy(self):
+        if not self.plain:
+            raise RuntimeError("can't call numpy() on a tensor that requires grad")
+        if self.narrow or self.device != "cpu":
+            raise TypeError("can't convert this tensor")
+        return self.numbers
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_tensors_that_change_in_place(device, narrow):
+    rec, weights = st.Recorder(), np.array([1.0, 2.0])
+    for _ in range(3):
+        rec.step(Tensor(weights.sum(), device, narrow), x={"w": Tensor(weights, device, narrow)})
+        weights *= 2
+    assert rec.run.trace.x.tolist() == [[1, 2], [2, 4], [4, 8]]
+    assert rec.run.trace.value.tolist() == [3, 6, 12]

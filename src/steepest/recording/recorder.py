@@ -299,7 +299,7 @@ class Recorder:
 
     def _run(self) -> RecordedRun:
         best = _built(self._x, self._best), _built(self._gradient, self._best_slope)
-        return RecordedRun.of(self._rows, *best, self._best_value, self.maximize, self.title, self._error)
+        return RecordedRun._of(self._rows, *best, self._best_value, self.maximize, self.title, self._error)
 
 
 def _built(reading: Reading | None, leaves: list[np.ndarray] | None) -> PyTree:

@@ -53,7 +53,7 @@ class RecordedRun(Run):
     leaf_slopes: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def _of(
         cls, rows: Rows, x: PyTree, jac: PyTree, value: float, maximized: bool, title: str, error: str = ""
     ) -> Self:  # fmt: skip
         """Return the run of rows, with the best point, the gradient and the value there."""
@@ -98,7 +98,7 @@ class RecordedRun(Run):
         if not rows.count:
             raise ValueError(f"{shown(folder)} has a recording without steps: no step was written yet")
         x, jac = (built(form, kept.get(name)) for form, name in zip(header["trees"], ("best", "slope"), strict=True))
-        run = cls.of(rows, x, jac, header["value"], header["maximized"], header["title"])
+        run = cls._of(rows, x, jac, header["value"], header["maximized"], header["title"])
         run.message = f"{run.message}; its recording was not ended: it goes on, or its process has died"
         return run
 
