@@ -12,6 +12,7 @@ from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
 from steepest.fitting.tree.resume import tree_from_record
 from steepest.places import path_of
+from steepest.recording.log import NAME as LOG
 from steepest.recording.run import RecordedRun
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
@@ -58,6 +59,12 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     True
     """
     path = path_of(folder, "folder")
+    # A recording that has not ended has no record, but its log.
+    if (path / LOG).exists() and not (path / RECORD).exists():
+        try:
+            return RecordedRun.from_log(path)
+        except FAULTS as error:
+            raise unreadable(path, LOG, error) from None
     manifest, arrays = read_record(path)
     record = dict(manifest.record)
     try:

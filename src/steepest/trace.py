@@ -457,10 +457,18 @@ class Collector:
         columns = [trace.columns[name] for name in self.scalars]
         self._blocks, self._rows = [np.column_stack([*columns, trace.x]).astype(float)], len(trace)
 
+    def sketch(self, points: np.ndarray) -> np.ndarray:
+        """Return points as they are recorded: those with many coordinates as a sketch."""
+        if self._projection is None or points.shape[1] != self._width:
+            return points
+        return np.hstack([points[:, :SKETCH], points @ self._projection])
+
     def append(self, scalars: np.ndarray, points: np.ndarray) -> None:
-        """Add rows, given as their scalar columns, in the order of the constructor's `columns`, and their points."""
-        if self._projection is not None:
-            points = np.hstack([points[:, :SKETCH], points @ self._projection])
+        """Add rows, given as their scalar columns, in the order of the constructor's `columns`, and their points.
+
+        The points may be their sketches already.
+        """
+        points = self.sketch(points)
         rows = np.concatenate([scalars, points], axis=1)
         if self.stride > 1:
             rows = rows[scalars[:, 0] % self.stride == 0]

@@ -1,5 +1,8 @@
 """Recorded loops against the loops themselves, and against closed forms."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -94,3 +97,111 @@ def test_a_tree_that_changes_is_refused():
     rec.step(1.0, x={"w": np.ones(2), "b": 1.0})
     with pytest.raises(ValueError, match="x has changed its form"):
         rec.step(1.0, x={"w": np.ones(2)})
+
+
+def test_with_a_folder_the_run_is_saved_and_the_log_is_gone(tmp_path):
+    with st.Recorder(tmp_path / "mine", title="by hand") as rec:
+        for k in range(5):
+            rec.step(float(-k), x=[float(k), 1.0])
+    run = st.load(tmp_path / "mine")
+    assert run == rec.run
+    assert run.x.tolist() == [4, 1]
+    assert {path.suffix for path in (tmp_path / "mine").iterdir()} == {".json", ".safetensors"}
+    with pytest.raises(ValueError, match="closed"):
+        rec.step(1.0)
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        st.Recorder(tmp_path / "mine")
+    assert st.load(tmp_path / "mine") == run
+    with st.Recorder(tmp_path / "mine", overwrite=True) as rec:
+        rec.step(1.0)
+    assert len(st.load(tmp_path / "mine").trace) == 1
+
+
+def test_an_exception_of_the_loop_is_noted(tmp_path):
+    def loop():
+        with st.Recorder(tmp_path / "mine") as rec:
+            rec.step(3.0)
+            rec.step(1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
+    run = st.load(tmp_path / "mine")
+    assert "ZeroDivisionError: division by zero" in run.message
+    assert [event.kind for event in run.events] == ["raised"]
+
+
+LOOP = """
+import sys, time
+import numpy as np
+import steepest as st
+rec, x = st.Recorder(sys.argv[1]), np.array([8.0, 3.0])
+for k in range(10**9):
+    rec.step(float(np.sum(x**2)), gradient=2 * x, x=x, learning_rate=0.01)
+    x -= 0.01 * 2 * x
+    if k == 200:
+        time.sleep(1)
+        print(k, flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_killed_loop_loses_at_most_a_second(tmp_path):
+    folder = tmp_path / "mine"
+    with subprocess.Popen([sys.executable, "-c", LOOP, folder], stdout=subprocess.PIPE, text=True) as loop:
+        line = loop.stdout.readline()
+        loop.kill()
+    assert line == "200\n"
+    run = st.load(folder)
+    points = np.outer(0.98 ** np.arange(201), [8.0, 3.0])
+    np.testing.assert_allclose(run.trace.x, points, rtol=1e-12)
+    np.testing.assert_allclose(run.gradients, 2 * points, rtol=1e-12)
+    np.testing.assert_allclose(run.x, points[-1])
+    assert "not ended" in run.message
+    # A torn end, or one that the disk has spoilt, costs the steps that it held, and nothing before.
+    log = folder / "recording.log"
+    whole = log.read_bytes()
+    log.write_bytes(whole + whole[: len(whole) // 3])
+    again = st.load(folder)
+    assert len(again.trace) >= 201
+    np.testing.assert_allclose(again.trace.x[:201], points[: len(again.trace)], rtol=1e-12)
+
+
+class Tensor:
+    """A tensor by the protocol of PyTorch: NumPy can't read one that needs gradients, is on a device, or is narrow."""
+
+    def __init__(self, numbers, device="cpu", narrow=False, plain=False):
+        self.numbers, self.device, self.narrow, self.plain = numbers, device, narrow, plain
+
+    @property
+    def shape(self):
+        return self.numbers.shape
+
+    def detach(self):
+        return Tensor(self.numbers, self.device, self.narrow, plain=True)
+
+    def clone(self):
+        return Tensor(self.numbers.copy(), self.device, self.narrow, self.plain)
+
+    def cpu(self):
+        return Tensor(self.numbers, "cpu", self.narrow, self.plain)
+
+    def float(self):
+        return Tensor(self.numbers, self.device, plain=self.plain)
+
+    def numpy(self):
+        if not self.plain:
+            raise RuntimeError("can't call numpy() on a tensor that requires grad")
+        if self.narrow or self.device != "cpu":
+            raise TypeError("can't convert this tensor")
+        return self.numbers
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_tensors_that_change_in_place(device, narrow):
+    rec, weights = st.Recorder(), np.array([1.0, 2.0])
+    for _ in range(3):
+        rec.step(Tensor(weights.sum(), device, narrow), x={"w": Tensor(weights, device, narrow)})
+        weights *= 2
+    assert rec.run.trace.x.tolist() == [[1, 2], [2, 4], [4, 8]]
+    assert rec.run.trace.value.tolist() == [3, 6, 12]

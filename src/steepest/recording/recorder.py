@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from steepest.recording.callbacks import WithCallbacks
+from steepest.recording.keeper import Keeper
 from steepest.recording.numbers import PLAIN, Remote, fetched, scalar
 from steepest.recording.rows import COLUMNS, PLACES, Rows
 from steepest.recording.run import RecordedRun
 from steepest.recording.trees import Reading, filled, structure_of
-from steepest.trace import MOST_COORDINATES, Certificate, Outcome
-from steepest.types import Array, PyTree
+from steepest.trace import MOST_COORDINATES, Event
+from steepest.types import Array, Json, PyTree
 
 # Steps wait until there are so many, or so many numbers in their arrays, and are read together. Chosen, not measured:
 # with more of them the last steps take more memory, with fewer devices are asked more often.
@@ -32,12 +34,26 @@ class Recorder(WithCallbacks):
 
     Call `step` once for each step of the loop. `run` is then a run with its trace, pictures, report and diagnosis.
 
+    With a folder the steps are saved as they come, at least twice a second, so that a crash loses no more than that;
+    `steepest.load` reads the folder at any time. Use the recorder as a context manager, which ends the recording and
+    notes an exception of the loop, or call `close`.
+
     Parameters
     ----------
+    folder : path, optional
+        Where to save the steps; by default they are only kept in memory.
     maximize : bool, optional
         Whether the loop makes the value large.
     title : str, optional
         A title for pictures.
+    overwrite : bool, optional
+        Whether a run that is saved in the folder already may be lost, from the first moment on. Without, it is an
+        error.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds a run, or other files.
 
     Examples
     --------
@@ -51,8 +67,13 @@ class Recorder(WithCallbacks):
     array([64., 16.,  4.,  1.])
     """
 
-    def __init__(self, *, maximize: bool = False, title: str = "") -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str] | None = None, *, maximize: bool = False, title: str = "",
+        overwrite: bool = False,
+    ) -> None:  # fmt: skip
         self.maximize, self.title = maximize, title
+        self._error = ""
+        self._file = None if folder is None else Keeper(folder, overwrite, self._flush)
         self._began = perf_counter()
         self._waiting: deque[tuple[Any, ...]] = deque()
         self._numbers = 0
@@ -141,6 +162,56 @@ class Recorder(WithCallbacks):
                 raise ValueError("no step was recorded: call step in the loop before asking for its run")
             return self._run()
 
+    def close(self) -> None:
+        """End the recording; with a folder, save the run there. Further steps are an error."""
+        self.step = self._refuse  # type: ignore[method-assign]
+        with self._lock:
+            self._drain()
+            if self._file is not None:
+                self._file.close(self._run() if self._rows.count else None)
+                self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is not None:
+            self._error = f"{kind.__name__}: {error}"[:200]
+            with self._lock:
+                self._drain()
+                detail = f"the loop raised {self._error}"
+                self._rows.events.append(Event(int(max(self._rows.iteration, 0)), "raised", detail))
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Recorder can't be pickled, as its loop may still run: pickle its run")
+
+    @staticmethod
+    def _refuse(*args: object, **kwargs: object) -> NoReturn:
+        raise ValueError("this recorder is closed: make another one for another loop")
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._drain()
+
+    def _note(self, block: np.ndarray) -> None:
+        """Write rows into the log, if there is one."""
+        if self._file is None:
+            return
+        header: dict[str, Json] = {
+            "layout": self._rows.layout(),
+            "maximized": self.maximize,
+            "title": self.title,
+            "value": self._best_value,
+            "trees": [None if each is None else each.to_json() for each in (self._x, self._gradient)],
+        }
+        arrays = {"rows": block}
+        for name, leaves in (("best", self._best), ("slope", self._best_slope)):
+            # Larger points would be most of the log; they are saved at the end.
+            if leaves is not None and sum(map(np.size, leaves)) <= MOST_COORDINATES:
+                arrays[name] = np.concatenate([np.ravel(leaf) for leaf in leaves])
+        self._file.append(header, arrays)
+
     def _drain(self) -> None:
         """Move the waiting steps into the rows; devices are asked once."""
         steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
@@ -158,7 +229,7 @@ class Recorder(WithCallbacks):
         if parts[1] is not None:
             scalars[:, PLACES["gradient_norm"]] = np.sqrt(np.sum(parts[1] ** 2, axis=1))
         self._remember(scalars[:, PLACES["value"]], readings)
-        self._rows.append(scalars, parts, points)
+        self._note(self._rows.append(scalars, parts, points))
 
     def _iterations(self, steps: list[tuple[Any, ...]], numbers: np.ndarray) -> np.ndarray:
         """Return the number of each step; a validation loss alone has that of the step before."""
@@ -228,21 +299,14 @@ class Recorder(WithCallbacks):
             self._best, self._best_slope = readings[0][k], readings[1].get(k)
 
     def _run(self) -> RecordedRun:
-        trace, gradients, leaves, slopes = self._rows.trace()
-        x: PyTree = np.empty(0)
-        jac: PyTree = np.empty(0)
-        if self._best is not None and self._x is not None:
-            x = filled(self._x.tree, self._best)
-            if self._best_slope is not None and self._gradient is not None and not self._gradient.is_large:
-                jac = filled(self._gradient.tree, self._best_slope)
-        count = self._rows.count
-        message = f"recorded: {count:,} step{'s' * (count != 1)} of a loop; nothing is claimed about where it ended"
-        return RecordedRun(
-            x=x, fun=self._best_value, jac=jac, nit=int(self._rows.iteration), nfev=count,
-            njev=count if slopes else 0, outcome=Outcome.RECORDED, message=message, certificate=Certificate(),
-            trace=trace, kind="recorded", why="the loop computed it", maximized=self.maximize, title=self.title,
-            gradients=gradients, leaf_norms=leaves, leaf_slopes=slopes,
-        )  # fmt: skip
+        best = _built(self._x, self._best), _built(self._gradient, self._best_slope)
+        return RecordedRun._of(self._rows, *best, self._best_value, self.maximize, self.title, self._error)
+
+
+def _built(reading: Reading | None, leaves: list[np.ndarray] | None) -> PyTree:
+    if reading is None or leaves is None or reading.is_large:
+        return np.empty(0)
+    return filled(reading.tree, leaves)
 
 
 def _checked(reading: Reading | None, before: Reading | None, name: str) -> Reading | None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from steepest.trace import Collector, Event, Trace
+from steepest.types import Json
 
 # The columns of the trace, after the number of the row, by which rows are thinned.
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size", "seconds", "validation")
@@ -46,6 +47,12 @@ class Rows:
     def _parts(self) -> list[tuple[str, int]]:
         return [("leaf", len(self.leaves)), ("slope", len(self.slopes)), ("gradient", self.gradients)]
 
+    def layout(self) -> dict[str, Json]:
+        """Return the arguments of `widen` that lead to these columns; the names are those in the trace."""
+        return {
+            "names": self.collector.names, "leaves": self.leaves, "slopes": self.slopes, "gradients": self.gradients,
+        }  # fmt: skip
+
     def widen(
         self, names: Sequence[str] = (), leaves: Sequence[str] = (), slopes: Sequence[str] = (), gradients: int = 0
     ) -> None:
@@ -65,49 +72,60 @@ class Rows:
         wide = Trace(columns, x, self.collector.names, before.stored_events, before.stride)
         self.collector.resume(wide, len(before.stored_events))
 
-    def append(self, scalars: np.ndarray, parts: Sequence[np.ndarray | None], points: np.ndarray | None) -> None:
+    def append(
+        self, scalars: np.ndarray, parts: Sequence[np.ndarray | None], points: np.ndarray | None
+    ) -> np.ndarray:  # fmt: skip
         """Add rows: their scalar columns, the norms of leaves and slopes and the gradients, and the points.
 
-        A row with the iteration of the row before fills what that lacks. If that lacks nothing of it, or if the
-        iteration is lower, the loop has gone back, and the rows from there on are dropped.
+        Returns what a log needs for `add`.
         """
         further = [
             np.full((len(scalars), size), np.nan) if part is None else part
             for part, (_, size) in zip(parts, self._parts(), strict=True)
         ]
-        rows = np.concatenate([np.zeros((len(scalars), 1)), scalars, *further], axis=1)
         points = np.full((len(scalars), len(self.names)), np.nan) if points is None else points
-        iterations = scalars[:, 0]
-        # NaN and infinite values are rows like others; the numbers of iterations are always finite.
-        breaks = np.flatnonzero(np.diff(iterations, prepend=self.iteration) <= 0)
-        for begin, end in pairwise([0, *breaks[breaks > 0].tolist(), len(rows)]):
-            part, place = rows[begin:end], points[begin:end]
-            if part[0, 1] == self.iteration and self._filled(part[0], place[0]):
-                part, place = part[1:], place[1:]
-            elif part[0, 1] <= self.iteration:
-                self._go_back(part[0, 1])
-            if len(part):
-                part[:, 0] = np.arange(self.count, self.count + len(part))
-                self.count += len(part)
-                part[:, 1 + PLACES["evaluations"]] = part[:, 0] + 1
-                self.collector.append(part, place)
-                self.iteration = float(part[-1, 1])
+        block = np.concatenate([scalars, *further, self.collector.sketch(points)], axis=1)
+        return block[self.add(block)]
 
-    def _filled(self, row: np.ndarray, point: np.ndarray) -> bool:
+    def add(self, block: np.ndarray) -> np.ndarray:
+        """Add rows with all their entries, and return which of them a log needs; their evaluations are counted here.
+
+        A row with the iteration of the row before fills what that lacks. If that lacks nothing of it, or if the
+        iteration is lower, the loop has gone back, and the rows from there on are dropped.
+        """
+        kept = np.ones(len(block), dtype=bool)
+        width = len(self.collector.scalars) - 1
+        # NaN and infinite values are rows like others; the numbers of iterations are always finite.
+        breaks = np.flatnonzero(np.diff(block[:, 0], prepend=self.iteration) <= 0)
+        for begin, end in pairwise([0, *breaks[breaks > 0].tolist(), len(block)]):
+            part = block[begin:end]
+            if part[0, 0] == self.iteration and self._filled(part[0]):
+                part, begin = part[1:], begin + 1
+            elif part[0, 0] <= self.iteration:
+                self._go_back(part[0, 0])
+            if not len(part):
+                continue
+            counted = part[:, PLACES["evaluations"]]
+            if np.isnan(counted[0]):
+                counted[:] = np.arange(self.count + 1, self.count + len(part) + 1)
+            self.count, self.iteration = int(counted[-1]), float(part[-1, 0])
+            self.collector.append(np.column_stack([counted - 1, part[:, :width]]), part[:, width:])
+            # The rows that the thinning leaves out; the first may be where the loop went back to.
+            kept[begin + 1 : end] = (counted[1:] - 1) % self.collector.stride == 0
+        return kept
+
+    def _filled(self, row: np.ndarray) -> bool:
         """Fill what the last row lacks by another row of its iteration; False if that has something else."""
         last = self.collector.last
         if last is None:
             return False
-        size = len(row)
-        old, skipped = last[:size], 1 + PLACES["seconds"]
+        old = last[1:]
         both = ~np.isnan(old) & ~np.isnan(row)
-        both[[0, 1, 1 + PLACES["evaluations"], skipped]] = False
+        both[[PLACES["iteration"], PLACES["evaluations"], PLACES["seconds"]]] = False
         if both.any():
             return False
         missing = np.isnan(old)
         old[missing] = row[missing]
-        if len(last) == size + len(point) and np.isnan(last[size:]).all():
-            last[size:] = point
         return True
 
     def _go_back(self, iteration: float) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from steepest.descent.run import Run
+from steepest.places import shown
+from steepest.recording.log import blocks
+from steepest.recording.rows import Rows
+from steepest.recording.trees import built
 from steepest.saving.points import size_of, under
-from steepest.trace import MOST_COORDINATES, SKETCH, Trace
+from steepest.trace import MOST_COORDINATES, SKETCH, Certificate, Outcome, Trace
 from steepest.types import Json, PyTree
 
 
@@ -46,6 +51,56 @@ class RecordedRun(Run):
     gradients: np.ndarray | None = None
     leaf_norms: dict[str, np.ndarray] = field(default_factory=dict)
     leaf_slopes: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def _of(
+        cls, rows: Rows, x: PyTree, jac: PyTree, value: float, maximized: bool, title: str, error: str = ""
+    ) -> Self:  # fmt: skip
+        """Return the run of rows, with the best point, the gradient and the value there."""
+        trace, gradients, leaves, slopes = rows.trace()
+        count = rows.count
+        steps = f"{count:,} step{'s' * (count != 1)} of a loop"
+        ended = f", which then raised {error}" if error else "; nothing is claimed about where it ended"
+        return cls(
+            x=x, fun=value, jac=jac, nit=int(rows.iteration), nfev=count, njev=count if slopes else 0,
+            outcome=Outcome.RECORDED, message=f"recorded: {steps}{ended}", certificate=Certificate(), trace=trace,
+            kind="recorded", why="the loop computed it", maximized=maximized, title=title, gradients=gradients,
+            leaf_norms=leaves, leaf_slopes=slopes,
+        )  # fmt: skip
+
+    @classmethod
+    def from_log(cls, folder: Path) -> Self:
+        """Return the run from the log in a folder, whose recording still goes on or has died.
+
+        Parameters
+        ----------
+        folder : path
+            The folder.
+
+        Returns
+        -------
+        RecordedRun
+            The run of the steps that were written.
+
+        Raises
+        ------
+        ValueError
+            If no step was written yet.
+        """
+        rows = Rows()
+        header: dict[str, Json] = {}
+        kept: dict[str, np.ndarray] = {}
+        for header, arrays in blocks(folder):
+            if header["layout"] != rows.layout():
+                rows.widen(**header["layout"])
+            rows.add(arrays.pop("rows").copy())
+            kept |= arrays
+        if not rows.count:
+            raise ValueError(f"{shown(folder)} has a recording without steps: no step was written yet")
+        x, jac = (built(form, kept.get(name)) for form, name in zip(header["trees"], ("best", "slope"), strict=True))
+        run = cls._of(rows, x, jac, header["value"], header["maximized"], header["title"])
+        run.message = f"{run.message}; its recording was not ended: it goes on, or its process has died"
+        return run
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)
@@ -87,7 +142,8 @@ class RecordedRun(Run):
     @classmethod
     def _check_points(cls, trace: Trace, x: PyTree) -> None:
         """Raise ValueError if the points of the trace are neither like x nor its sketch."""
-        size = size_of(x)
+        # The log of a recording that did not end lacks a large x.
+        size = size_of(x) or trace.x.shape[1]
         if trace.x.shape[1] != (size if size <= MOST_COORDINATES else 2 * SKETCH):
             raise ValueError(f"the points of the trace have {trace.x.shape[1]} coordinates, and x has {size}")
 

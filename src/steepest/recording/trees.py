@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.derivatives.structure import Structure
 from steepest.recording.numbers import PLAIN, all_taken
-from steepest.types import Array, PyTree
+from steepest.types import Array, Json, PyTree
 
 # Beyond so many coordinates only the norms of the leaves are recorded: the projections of a sketch would take 13 MB at
 # this size, and each point 0.8 MB. Chosen, not measured.
@@ -55,6 +55,10 @@ class Reading:
             raise ValueError(f"{name} is empty: it must hold at least one number, or be left out")
         named = [(name if each == "x" else f"{name}: {each}", leaf) for each, leaf in found]
         self.arrays = all_taken(named, norms=self.is_large)
+
+    def to_json(self) -> Json:
+        """Return the form of the tree as JSON; None if the arrays are too large to be recorded."""
+        return None if self.is_large else {"tree": shape_to_json(self.tree), "shapes": [list(s) for s in self.shapes]}
 
     def is_like(self, other: Reading) -> bool:
         """Tell whether another reading has the same leaves."""
@@ -143,6 +147,34 @@ def filled(tree: PyTree, leaves: list[np.ndarray]) -> PyTree:
     if isinstance(tree, list | tuple):
         return type(tree)(filled(value, leaves) for value in tree)
     return leaves[tree] if leaves[tree].ndim else leaves[tree][()]
+
+
+def shape_to_json(tree: PyTree) -> Json:
+    """Return a skeleton as JSON, in which tuples and lists differ."""
+    if isinstance(tree, dict):
+        return {"dict": [[key, shape_to_json(value)] for key, value in tree.items()]}
+    if isinstance(tree, list | tuple):
+        return {type(tree).__name__: [shape_to_json(value) for value in tree]}
+    return tree
+
+
+def built(form: Json, flat: np.ndarray | None) -> PyTree:
+    """Return a tree from its form of `Reading.to_json` and its numbers; an empty array if either is missing."""
+    if form is None or flat is None:
+        return np.empty(0)
+    shapes = [tuple(shape) for shape in form["shapes"]]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    leaves = [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
+    return filled(_skeleton_of(form["tree"]), leaves)
+
+
+def _skeleton_of(form: Json) -> PyTree:
+    if not isinstance(form, dict):
+        return form
+    ((kind, content),) = form.items()
+    if kind == "dict":
+        return {key: _skeleton_of(value) for key, value in content}
+    return (tuple if kind == "tuple" else list)(_skeleton_of(value) for value in content)
 
 
 def structure_of(reading: Reading) -> Structure:
