@@ -45,7 +45,9 @@ def kink(case: Case) -> Iterator[Finding]:
         if case.noisy:
             return
         jump = _jump(case, case.points[place], case.points[place + 1])
-        jump = _by_slopes(case, row) if jump is None else jump
+        # Plain steps cross a kink along its slope, which values tell; others may not, and gradients cost more.
+        if jump is None and case.pace.rule != "Plain" and not case.is_quadratic:
+            jump = _by_slopes(case, row)
         if jump is None:
             return
         text = (
