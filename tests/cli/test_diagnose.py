@@ -109,7 +109,7 @@ def test_the_command_says_what_went_wrong_and_how_sure_that_is(run, found):
     assert f"steepest minimize '{FORMULA}' --start=9,9 --iterations 50 --out one --learning-rate 0.01\n" in out
     assert "\n4. " not in out
     assert "and 1 more: add --all\n" in out
-    assert "judged from the trace alone" in out
+    assert "judged from the record alone" in out
     assert "\n4. A doubt" in run("diagnose", "one", "--all")[1]
     # Without a folder the cure follows at once.
     out = run(*words)[1]

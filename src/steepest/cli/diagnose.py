@@ -31,7 +31,7 @@ def diagnose(place: str, whole: bool, loss: str | None) -> int:
     """Say what went wrong in the run, fit or table that is saved in FOLDER, or in a log of losses.
 
     FILE is what a training loop has logged: a CSV, JSON or event file of TensorBoard, or a folder with one. Functions
-    and rows are not saved, so the trace alone is judged. Each finding has its evidence and a cure to paste.
+    and rows are not saved, so the record alone is judged. Each finding has its evidence and a cure to paste.
 
     The exit code is 0 if nothing suspicious was found, 1 if something was or the run failed, 2 for bad input.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
@@ -10,6 +11,7 @@ from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
 from steepest.inspection.diagnosis.diagnosis import Diagnosis
 from steepest.inspection.diagnosis.learning.find import FINDERS as LEARNING
 from steepest.inspection.diagnosis.noise.find import FINDERS as NOISE
+from steepest.inspection.diagnosis.pictures import drawable
 from steepest.inspection.diagnosis.rows.find import FINDERS as ROWS
 from steepest.inspection.diagnosis.shape.find import FINDERS as SHAPE
 from steepest.inspection.diagnosis.steps.find import FINDERS as STEPS
@@ -43,7 +45,9 @@ def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
     at_hand = case.function.is_at_hand
     found = [finding for finder in FINDERS for finding in finder(case)]
     explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
-    left = [finding for finding in found if finding.name not in explained]
+    left = [
+        replace(finding, picture=drawable(case, finding.picture)) for finding in found if finding.name not in explained
+    ]
     ranked = sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER))))
     failed = not run.success and case.outcome not in NO_FAILURE
     return Diagnosis(ranked, failure=run.message if failed else "", from_trace=not at_hand)

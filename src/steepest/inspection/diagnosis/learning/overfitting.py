@@ -11,6 +11,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.learning.network import constant_loss, least_constant
+from steepest.inspection.diagnosis.words import FROM_RECORD
 
 NAME = "over-fitting"
 # The loss on other rows has risen if it is this share above its least value, and by so many times its scatter.
@@ -145,7 +146,7 @@ def _of_loop(case: Case, rise: Rise, when: int) -> Finding:
         f"{rise.after:.3g}."
     )
     share = (rise.last - rise.least) / abs(rise.least) if rise.least else np.inf
-    evidence = f"The rise is {100 * share:.0f} % of the least loss; judged from the recorded losses."
+    evidence = f"The rise is {100 * share:.0f} % of the least loss. {FROM_RECORD}"
     cure = f"Stop at iteration {when:,}, or keep its parameters; a penalty or fewer parameters help too."
     call = f"iterations = {when}" if case.call is None else str(case.call.changed(iterations=when))
     return Finding("warning", NAME, text, cure, evidence, call, "DescentDisplay", 0.93 if share > 2 * RISE else 0.8)
@@ -262,4 +263,4 @@ def _left_out(case: Case) -> Iterator[Finding]:
         )
     cure = "Give a penalty, fewer columns, or more rows."
     call = "" if case.call is None else str(case.call.changed(penalty="auto"))
-    yield Finding("warning", NAME, text, cure, evidence, call, "CoefficientsDisplay", 0.85)
+    yield Finding("warning", NAME, text, cure, evidence, call, "PredictedDisplay", 0.85)

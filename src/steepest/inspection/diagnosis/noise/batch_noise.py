@@ -13,6 +13,7 @@ from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false, number
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "noise of mini-batches"
@@ -56,7 +57,7 @@ def batch_noise(case: Case) -> Iterator[Finding]:
     if not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     gradients = row_gradients(case, batch) if gradients is None else gradients
-    evidence = "Judged from the trace alone."
+    evidence = FROM_RECORD
     if gradients is not None:
         noise = float(gradients.var(axis=0, ddof=1).sum()) / batch.size
         signal = float(gradients.mean(axis=0) @ gradients.mean(axis=0))
@@ -72,7 +73,8 @@ def batch_noise(case: Case) -> Iterator[Finding]:
         "warning",
         NAME,
         f"The loss stopped falling and hovers about {excess:.2g} above what it could be, because each step of "
-        f"{batch.rate:.3g} follows only {batch.size} rows, which point in another direction than all rows.",
+        f"{batch.rate:.3g} follows only {batch.size} row{'s' * (batch.size != 1)}, and so few rows point in another "
+        "direction than all.",
         _cure(case, batch, excess, tail),
         evidence,
         _call(case, batch),
@@ -127,7 +129,7 @@ def _recorded(case: Case) -> Iterator[Finding]:
     known = slope[np.isfinite(slope) & (slope > 0)]
     last = known[len(known) // 2 :]
     gradients = getattr(case.run, "gradients", None)
-    evidence, confidence = "Judged from the trace alone.", 0.6
+    evidence, confidence = FROM_RECORD, 0.6
     if len(last) >= 8:
         # A gradient without noise changes smoothly.
         if float(np.median(np.abs(np.diff(np.log(last), 2)))) < ROUGH:

@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "recompilation"
@@ -55,7 +56,7 @@ def compiling(case: Case) -> Iterator[Finding]:
             " outside of loops, and pass numbers that change by args=.",
             "Compiled code is kept for the function object, the shapes of its arrays and the rules of the descent.",
             str(case.call.changed(seconds=None)),
-            "LedgerDisplay",
+            "",
             0.85,
         )
 
@@ -92,8 +93,8 @@ def _recorded(case: Case, spent: np.ndarray) -> Iterator[Finding]:
         f"each, and the others {usual:.2g} s: such steps compile the code again, or wait for something.",
         "Keep the shapes of the arrays the same from step to step, such as by dropping a short last batch, and don't"
         " make a new function or a new compiled function in the loop.",
-        "Judged from the times alone.",
+        f"Only the times were looked at. {FROM_RECORD}",
         "",
-        "LedgerDisplay",
+        "",
         0.55,
     )

@@ -19,6 +19,7 @@ from steepest.inspection.diagnosis.noise.rows import (
 )
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "unshuffled rows"
@@ -76,7 +77,7 @@ def order(case: Case) -> Iterator[Finding]:
         "The rows are in an order, and the batches were taken in it (shuffle=False): each batch holds rows that are "
         f"alike and pulls its own way, and the loss ended at least {excess:.2g} above what it could be.",
         "Shuffle the rows in each epoch.",
-        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times more than blocks of"
+        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times as much as those of"
         " rows in a random order.",
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
         "NoiseConeDisplay",
@@ -133,7 +134,7 @@ def _from_trace(case: Case, tail: Tail) -> Iterator[Finding]:
         "Each epoch ends in the same place, where the gradient of all rows is still "
         f"{last[-1]:.2g}: the batches come in the same order (shuffle=False), and the last ones always pull one way.",
         "Shuffle the rows in each epoch.",
-        "Judged from the trace alone.",
+        FROM_RECORD,
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
         "DescentDisplay",
         0.7,
@@ -180,9 +181,9 @@ def _recorded(case: Case) -> Iterator[Finding]:
         NAME,
         f"The loss swings every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: "
         "each pass takes the rows in the same order, so the last batches of a pass always pull to their side.",
-        "Shuffle the rows before each pass, as in this line.",
+        "Shuffle the rows before each pass.",
         f"From one pass to the next the {what} correlate by {correlation:.2f}, and from one step to the next by "
-        f"{neighbours:.2f}. Judged from the trace alone.",
+        f"{neighbours:.2f}. {FROM_RECORD}",
         "order = np.random.permutation(len(X))",
         "DescentDisplay",
         0.8,

@@ -215,6 +215,6 @@ def _deciding(case: Case, rows: RowsAtHand) -> Iterator[Finding]:
         f"Cook's distance {found.distance[found.far[0]]:.3g}, leverage {found.leverage[found.far[0]]:.2g}. Rows are "
         "counted from 0.",
         without_rows(case, numbers),
-        "FitDisplay",
+        "ResidualsDisplay",
         0.85,
     )

@@ -10,6 +10,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.shape.ground import best_row, gradients_of
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
 # A change of the value lies between those by the slopes at both ends, wherever the slope changes in one direction. This
@@ -40,7 +41,9 @@ def wrong_gradient(case: Case) -> Iterator[Finding]:
     if is_given or case.outcome is Outcome.RECORDED:
         found = _by_the_record(case)
         if found:
-            evidence = "Judged from the trace alone: changes of the value beside gradient · step."
+            evidence = f"Changes of the value were compared with gradient times step. {FROM_RECORD}"
+            if case.call is None:
+                cure = "Correct the gradient: check_gradient tells where it is wrong."
             yield _finding(found, cure, evidence, _without(case) or "st.check_gradient(f, gradient, x)", 0.8)
 
 
@@ -101,7 +104,7 @@ def _by_the_record(case: Case) -> str:
     expected = float((g[k] + g[k + 1]) @ (x[k + 1] - x[k]) / 2)
     return (
         f"The gradient does not fit the values: in {np.count_nonzero(signs)} of {known.sum()} steps they changed "
-        f"otherwise than it says, for instance by {change:.3g} where it says {expected:.3g}."
+        f"otherwise than it says, for instance by {shown(change)} where it says {shown(expected)}."
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
     by_default,
     is_batched,
@@ -18,6 +19,7 @@ from steepest.inspection.diagnosis.shape.ground import (
     start_of,
 )
 from steepest.inspection.diagnosis.shape.saddle import aside
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 # How far the lower ground is looked for, in sizes of the point.
@@ -26,6 +28,8 @@ REACH = (0.1, 0.3, 0.6, 1.0, 2.0)
 STEEPER = 10.0
 # The share of the steps that must meet a larger slope than the one before, if only the trace is at hand.
 GROWING = 0.95
+# What the run itself has done at a flat place.
+TRIED = "Measured: the run tried points around."
 # The descent has hardly begun if it fell by less than this share of what lies beyond.
 HARDLY = 0.1
 
@@ -43,13 +47,15 @@ def plateau(case: Case) -> Iterator[Finding]:
             text = (
                 f"The descent is on a plateau: the slope is only {steep:.2g} there, so that steps hardly move, "
                 "but the value "
-                f"gets better beyond, from {case.sign * case.value[row]:.6g} to {case.sign * lower:.6g}."
+                f"gets better beyond, from {case.sign * case.value[row]:.4g} to {case.sign * lower:.4g}."
             )
             yield _finding(case, text, "Measured by a few values further on.", 0.94, point)
             return
     if flat:
         facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
-        yield _finding(case, f"The descent has no slope to follow: {facts}.", "", 0.85, None)
+        yield _finding(
+            case, f"The descent has no slope to follow: {facts.removeprefix('a plateau: ')}.", TRIED, 0.85, None
+        )
         return
     slope, value = case.slope, case.value
     known = np.isfinite(slope) & np.isfinite(value)
@@ -61,18 +67,21 @@ def plateau(case: Case) -> Iterator[Finding]:
     # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent has yet to leave flat ground.
     growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
     if still or growing:
-        grown = "" if still else f", and has grown from {slope[known][0]:.2g}"
+        first, most = f"{slope[known][0]:.2g}", f"{slope[known].max():.2g}"
+        grown = "" if still or first == most else f", and has grown from {first}"
         text = (
-            f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}{grown}, and the "
+            f"The descent seems to be on a plateau: the slope is at most {most}{grown}, and the "
             f"value has changed only from {case.sign * value[known][0]:.6g} to {case.sign * value[row]:.6g}."
         )
-        evidence = "Judged from the trace alone" + (": a minimum at the start would look alike." if still else ".")
+        evidence = f"{'A minimum at the start would look alike. ' * still}{FROM_RECORD}"
         yield _finding(case, text, evidence, 0.6 if still else 0.75, None)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.ndarray | None) -> Finding:
-    cure = "Start elsewhere, where the function has a slope; restarts=20 tries several starts."
     call = case.call
+    cure = "Start elsewhere, where the function has a slope."
+    if call is not None:
+        cure = "Start elsewhere, where the function has a slope; restarts=20 tries several starts."
     if call is None:
         made = ""
     elif not is_of_function(case):
@@ -86,7 +95,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.
         )  # fmt: skip
     else:
         made = by_default(case, restarts=20, rng=0)
-    return Finding("warning", "plateau", text, cure, evidence, made, "", confidence)
+    return Finding("warning", "plateau", text, cure, evidence, made, of_function(case), confidence)
 
 
 def _lower(case: Case, row: int) -> tuple[np.ndarray, float, float] | None:
