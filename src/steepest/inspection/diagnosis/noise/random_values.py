@@ -74,7 +74,7 @@ def _by_calls(case: Case) -> Iterator[Finding]:
         f"{f', and the descent gained {shown(descent, 2)} in all' if descent > 0 else ''}.",
         "Average several calls at each point with repeats=, or fix the random numbers in the function: make its "
         "generator anew, with a seed, at each call.",
-        "Measured: the standard deviation of calls at one point." if level else FROM_RECORD,
+        "This is the standard deviation of calls at one point, which the run measured." if level else FROM_RECORD,
         _averaged(case, level or tail.spread, descent),
         "DescentDisplay",
         0.95 if level else 0.85,

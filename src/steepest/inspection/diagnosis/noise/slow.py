@@ -75,7 +75,7 @@ def slow(case: Case) -> Iterator[Finding]:
         "compiled"
         + (f"; or give gradient=, which replaces the {cost} calls by one" if cost > 1 and size > 1 else "")
         + ("; or allow more time." if limited else "."),
-        ("Measured: the function was timed again." if timed is not None else FROM_RECORD) + way,
+        ("The function was timed again (measured)." if timed is not None else FROM_RECORD) + way,
         call,
         "",
         (0.93 if limited else 0.85) - (0.1 if timed is None else 0.0),

@@ -134,10 +134,13 @@ def _combination(rows: RowsAtHand, relation: Relation) -> tuple[str, str]:
         spread = rows.moments.deviation
         slopes = relation.coefficients * spread[relation.column] / spread[relation.others]
         if len(others) > MOST_TERMS:
-            return f"{_upper(name)} is a sum of multiples of {listed(others)}", ""
+            return f"{_upper(name)} is a sum of multiples of {listed(others)}", "Measured in the rows."
         terms = [f"{slope:.6g} × {other}" for slope, other in zip(slopes, others, strict=True)]
         formula = " + ".join(terms).replace("+ -", "- ").replace("1 × ", "1 × ")
-        return f"{_upper(name)} is a combination of {listed(others)}", f"{name} = {formula}, up to a constant."
+        return (
+            f"{_upper(name)} is a combination of {listed(others)}",
+            f"In the rows {name} = {formula}, up to a constant.",
+        )
     inflation = 1 / max(1 - relation.whole, 1e-16)
     text = f"{_upper(name)} is nearly determined by {listed(others)}"
     return text, f"The variance of its coefficient is {shown(inflation)} times what it would be alone."

@@ -96,9 +96,7 @@ def curved_targets(case: Case) -> Iterator[Finding]:
         what = f"The target bends with {name}, and the {model} does not follow it"
     measured = "deviance" if np.isnan(r2) else "variance"
     add = {"product": "their product", "jump": "a step there"}.get(form.kind, "a curve in it")
-    evidence = (
-        f"Measured in the rows: for {name} {add} explains {100 * form.gain:.0f} % more of the {measured} of the target"
-    )
+    evidence = f"In the rows, for {name}, {add} explains {100 * form.gain:.0f} % more of the {measured} of the target"
     evidence += "." if np.isnan(r2) else f", beside the {100 * r2:.0f} % of the linear terms; other rows confirm it."
     cure, call = _cure(case, rows, form)
     sure = 0.85 if case.outcome.success else 0.7

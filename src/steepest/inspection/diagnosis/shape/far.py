@@ -38,7 +38,7 @@ def endless(case: Case) -> Iterator[Finding]:
         name = "unbounded below" if case.outcome is Outcome.UNBOUNDED else "no finite optimum"
         facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
         yield _finding(
-            case, name, f"{facts[:1].upper()}{facts[1:]}.", "Measured: the run followed the values outwards.", 0.95
+            case, name, f"{facts[:1].upper()}{facts[1:]}.", "The run followed the values outwards (measured).", 0.95
         )
         return
     if is_batched(case) or _has_classes(case) or len(case.trace) < 3:

@@ -40,8 +40,8 @@ def not_finite(case: Case) -> Iterator[Finding]:
         yield _finding(case, text, FROM_RECORD, 0.7)
         return
     grows = abs(inside) > ORDINARY * max(abs(case.value[row]), 1e-12)
-    text = f"A step led to where the function has no finite value, which begins near {named(case, edge)}."
-    evidence = f"Measured: the last finite value on the way there is {case.sign * inside:.4g}."
+    text = f"A step led past {named(case, edge)}, and from there on the function has no finite value."
+    evidence = f"The last finite value on the way there is {case.sign * inside:.4g} (measured)."
     yield _finding(case, text, evidence, 0.7 if grows else 0.96)
 
 

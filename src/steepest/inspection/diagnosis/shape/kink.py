@@ -48,7 +48,7 @@ def kink(case: Case) -> Iterator[Finding]:
             f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
             f"of one size get no further than the value {case.sign * best:.4g}."
         )
-        yield _finding(case, text, "Measured: the jump stays when the way across is halved again and again.", 0.95)
+        yield _finding(case, text, "The jump stays when the way across is halved again and again (measured).", 0.95)
     elif bounce > CLEAR * fall and rises >= TURNS and _is_straight(case, row):
         text = (
             f"The steps seem to bounce around a kink: the slope stays at {case.slope[row]:.3g} instead of "

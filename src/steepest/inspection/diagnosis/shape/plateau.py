@@ -29,7 +29,7 @@ STEEPER = 10.0
 # The share of the steps that must meet a larger slope than the one before, if only the trace is at hand.
 GROWING = 0.95
 # What the run itself has done at a flat place.
-TRIED = "Measured: the run tried points around."
+TRIED = "The run tried points around (measured)."
 # The descent has hardly begun if it fell by less than this share of what lies beyond.
 HARDLY = 0.1
 

@@ -74,7 +74,7 @@ def saddle(case: Case) -> Iterator[Finding]:
         f"sides the value gets better, from {case.sign * base:.4g} to "
         f"{case.sign * min(s for s in sides if s is not None):.4g}."
     )
-    yield _finding(case, text, f"Measured: the curvature there is {shown(bend)} along one direction.", 0.95)
+    yield _finding(case, text, f"The curvature there is {shown(bend)} along one direction (measured).", 0.95)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
