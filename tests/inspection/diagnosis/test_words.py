@@ -235,6 +235,18 @@ def test_a_finding_is_a_plain_sentence_with_a_call_and_a_display_that_draws(caus
                 plt.close("all")
 
 
+def test_a_loaded_table_is_shown_without_its_rows(tmp_path):
+    fit = st.fit_table({"a": X[:, 0], "b": X[:, 1], "twin": X[:, 0], "y": Y}, "y")
+    fit.save(tmp_path / "fit")
+    loaded = st.load(tmp_path / "fit")
+    for each, name in ((fit, "EffectsDisplay"), (loaded, ANY)):
+        (finding,) = each.diagnose()
+        assert (finding.picture, finding.text) == (name, "twin = a, so their coefficients can't be told apart.")
+        assert finding.cure == "Leave one out: run this."
+        getattr(st.inspection, finding.picture).from_run(each).plot()
+        plt.close("all")
+
+
 def test_a_loaded_run_is_shown_by_a_display_that_needs_no_function(tmp_path):
     run = descended(step=0.11, iterations=60)
     run.save(tmp_path / "run")

@@ -24,6 +24,8 @@ OF_FUNCTION = frozenset(
 )
 # Displays of the steps between recorded points, which must follow each other.
 OF_STEPS = frozenset({"DivergenceDisplay", "LedgerDisplay", "StabilityDisplay"})
+# Displays of the rows of a fit.
+OF_ROWS = frozenset({"ConfusionDisplay", "EffectsDisplay", "PredictedDisplay", "ResidualsDisplay"})
 # The display that draws any run.
 ANY = "DescentDisplay"
 
@@ -63,9 +65,11 @@ def drawable(case: Case, name: str) -> str:
     Returns
     -------
     str
-        Its name; that of the display that draws any run if the function or the points are not at hand.
+        Its name; that of the display that draws any run if the function, the points or the rows are not at hand.
     """
     x = case.points
+    if name in OF_ROWS and case.basis is None and getattr(case.fit, "data", None) is None:
+        return ANY
     if name in OF_FUNCTION and (x is None or not case.function.exists):
         return ANY
     if name == "EigenDisplay" and (x is None or x.shape[1] > MOST_PARAMETERS):

@@ -248,6 +248,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
     if base.shape[1] >= rows:
         text = f"The model passes through every row: it has {columns} columns for {rows} rows, and can fit any targets."
         evidence = "With as many parameters as rows the training loss says nothing about other rows."
+        picture = "PredictedDisplay"
     else:
         residual = y - base @ (base.T @ y)
         beyond = residual / np.maximum(1 - (base**2).sum(axis=1), 1e-12)
@@ -261,6 +262,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
             f"The same prediction for every row has {whole:.3g}; each row was predicted by the fit to the other rows. "
             f"The model has {columns} columns for {rows} rows."
         )
+        picture = ""
     cure = "Give a penalty, fewer columns, or more rows."
     call = "" if case.call is None else str(case.call.changed(penalty="auto"))
-    yield Finding("warning", NAME, text, cure, evidence, call, "PredictedDisplay", 0.85)
+    yield Finding("warning", NAME, text, cure, evidence, call, picture, 0.85)

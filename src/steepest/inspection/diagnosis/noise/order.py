@@ -80,7 +80,7 @@ def order(case: Case) -> Iterator[Finding]:
         f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times as much as those of"
         " rows in a random order.",
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
-        "NoiseConeDisplay",
+        "DescentDisplay",
         0.96 if of == "gradients" else 0.95,
     )
 

@@ -102,7 +102,7 @@ def dependent_columns(case: Case) -> Iterator[Finding]:
             f"Leave {rows.names[first.column] if len(twins) == 1 else 'one of each pair'} out.",
             "Measured in the rows.",
             without_columns(case, rows, [each.column for each in twins]),
-            picture="CoefficientsDisplay" if rows.kind == "linear" else "",
+            picture="EffectsDisplay" if rows.kind == "linear" else "",
             confidence=sure + 0.02,
         )
     if combined:
@@ -115,7 +115,7 @@ def dependent_columns(case: Case) -> Iterator[Finding]:
             "Leave it out, or add a penalty, such as st.penalties.L2(1e-3).",
             evidence,
             without_columns(case, rows, [each.column for each in combined]),
-            "CoefficientsDisplay",
+            "EffectsDisplay",
             sure,
         )
 

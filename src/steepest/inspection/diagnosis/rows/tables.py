@@ -20,8 +20,8 @@ PICTURES = {
     "leaking column": "FitDisplay",
     "outliers": "ResidualsDisplay",
     "class imbalance": "ConfusionDisplay",
-    "duplicated column": "CoefficientsDisplay",
-    "collinear columns": "CoefficientsDisplay",
+    "duplicated column": "EffectsDisplay",
+    "collinear columns": "EffectsDisplay",
 }
 # Words of the library at the start of a warning, which are no names of columns; and what two findings share.
 LOWER, DEPENDENT = ("of ", "without "), "Their coefficients can't be told apart; "

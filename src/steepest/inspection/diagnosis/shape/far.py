@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.pictures import of_function
+from steepest.inspection.diagnosis.pictures import ANY, of_function
 from steepest.inspection.diagnosis.shape.ground import (
     best_row,
     by_default,
@@ -54,7 +54,9 @@ def _finding(case: Case, name: str, text: str, evidence: str, confidence: float)
         cure = f"Check the sign of the function, or whether you want {other}; or give bounds= for what is possible."
     else:
         cure = "Give bounds= for what is possible, or add a small penalty on the parameters to the function."
-    return Finding("warning", name, text, cure, evidence, _bounded(case), of_function(case), confidence)
+    # Around a path that goes outwards for ever, a function that dies away looks level.
+    picture = of_function(case) if name == "unbounded below" else ANY
+    return Finding("warning", name, text, cure, evidence, _bounded(case), picture, confidence)
 
 
 def _bounded(case: Case) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
     best_row,
     by_default,
@@ -68,7 +67,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding
     if call is not None and is_of_function(case):
         asked = call.get("restarts")
         made = by_default(case, restarts=max(20, 2 * asked) if isinstance(asked, int) else 20, rng=0, **_around(case))
-    return Finding("warning", "several minima", text, cure, evidence, made, of_function(case), confidence)
+    return Finding("warning", "several minima", text, cure, evidence, made, "", confidence)
 
 
 def _around(case: Case) -> dict[str, object]:
