@@ -131,7 +131,7 @@ def _followed(case: Case) -> tuple[str, str, str, float] | None:
 
 
 def _traced(case: Case) -> tuple[str, str, str, float] | None:
-    """Judge by the trace alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
+    """Judge by the record alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
     value, slope = case.value, case.slope
     n = len(value)
     if n < 12:
