@@ -328,13 +328,20 @@ class Recorder(WithCallbacks):
                 alive = np.isin(iterations, kept.columns["iteration"])
                 found = [each for each in found if alive[each[0]]]
                 self._choose_value(kept.columns["value"], kept.columns["iteration"])
+                if self._best is None:
+                    # The points of the rows are not at hand, and a worse one is not the best.
+                    self._least_point = self._least
                 values = np.where(alive, values, np.nan)
         signed = self._choose_value(values, iterations)
         if (self._x is not None and self._x.is_large) or not found:
             return
         here = [each for each in found if np.isfinite(signed[each[0]])]
         k, point, slope = min(here, key=lambda each: signed[each[0]]) if here else found[-1]
-        if signed[k] < self._least_point if here else not np.isfinite(self._least_point):
+        if here:
+            better = signed[k] < self._least_point or (self._best is None and signed[k] == self._least_point)
+        else:
+            better = not np.isfinite(self._least_point)
+        if better:
             self._least_point, self._point_iteration = float(signed[k]), float(iterations[k])
             self._best, self._best_slope = point, slope
 
