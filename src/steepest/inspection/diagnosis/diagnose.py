@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
@@ -26,6 +28,7 @@ FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*LEARNING, *SHAPE, *
 NO_FAILURE = (Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.RECORDED)
 
 
+@np.errstate(all="ignore")
 def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
     """Return what went wrong in a run, the most important first.
 
