@@ -38,6 +38,8 @@ SABOTAGES = {
 # The halves have their own seeds and severities: those of the scored half are drawn, those of the other are fixed.
 SEEDS = {"develop": 1, "scored": 2}
 FIXED = (0.1, 0.35, 0.6, 0.85)
+# What is counted for a trial in which something raised: neither right nor silent.
+FAILED = "an exception"
 # The trials of each sabotaged cause, and of all healthy kinds together.
 EACH, ALL_HEALTHY = 20, 300
 
@@ -85,9 +87,10 @@ def score(asked: tuple[str, str, int, bool]) -> Score:
                 found = run.diagnose()
         except Exception:  # noqa: BLE001 - a failure counts as a miss, and is shown
             print(name, traceback.format_exc(), file=sys.stderr)
-            found = ()
+            names = [FAILED]
+        else:
+            names = [finding.name for finding in found]
         result.trials += 1
-        names = [finding.name for finding in found]
         result.said[names[0] if names else "nothing"] += 1
         right = set() if result.is_healthy else {trial.cause, *trial.also}
         hit = names[0] in right if names and right else not names and not right
@@ -95,7 +98,7 @@ def score(asked: tuple[str, str, int, bool]) -> Score:
         result.within += bool(right & set(names[:3])) if right else hit
         if not hit:
             result.missed.append(f"{name}: {', '.join(names) or 'nothing'}")
-        if hit and names and trial.solved and not from_recorder:
+        if hit and right and trial.solved and not from_recorder:
             result.cures += 1
             cured = is_cured(trial, found[0].call)
             result.cured += cured

@@ -35,6 +35,7 @@ class RowsAtHand:
         numbers = np.flatnonzero(np.asarray(basis.learnt, dtype=bool))
         self.count = len(numbers)
         self.whole = X, np.asarray(basis.y, dtype=float), numbers
+        self.is_flat = np.ndim(basis.X) == 1
         most = MOST_NUMBERS // max(X.shape[1], 1)
         if len(numbers) > most:
             numbers = np.sort(np.random.default_rng(0).choice(numbers, most, replace=False))
@@ -116,6 +117,24 @@ class RowsAtHand:
         return float((along[kept] ** 2 / values[kept]).sum()) / total
 
     @cached_property
+    def is_linear_in_parameters(self) -> bool:
+        """Whether the outputs of a model of the user's own are linear in its parameters, along the line to zero."""
+        model: Any = self.fit.model
+        if self.kind != "own" or not isinstance(self.fit.params, dict) or getattr(model, "is_native", True):
+            return False
+        X = self.X[self.few]
+        X = X[:, 0] if self.is_flat else X
+        params = [np.asarray(each, dtype=float) for each in self.fit.params.values()]
+        try:
+            with np.errstate(all="ignore"):
+                nought, once, twice = (
+                    np.asarray(model(X, *(factor * each for each in params)), dtype=float) for factor in (0.0, 1.0, 2.0)
+                )
+        except Exception:  # noqa: BLE001 - the user's model may raise anything
+            return False
+        return bool(np.abs(twice - 2 * once + nought).max() <= 1e-9 * np.abs(twice - nought).max())
+
+    @cached_property
     def predicted(self) -> np.ndarray | None:
         """The predictions of the fit in the `few` rows; None if it has none."""
         predict = getattr(self.fit, "predict", None)
@@ -123,7 +142,9 @@ class RowsAtHand:
             return None
         try:
             with np.errstate(all="ignore"):
-                found = np.asarray(predict(self.X[self.few]), dtype=float)
+                X = self.X[self.few]
+                # A model of the user's own expects rows of the shape that they were given in.
+                found = np.asarray(predict(X[:, 0] if self.is_flat else X), dtype=float)
         except Exception:  # noqa: BLE001 - the user's model may raise anything
             return None
         return found if np.isfinite(found).all() else None

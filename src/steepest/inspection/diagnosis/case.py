@@ -11,7 +11,8 @@ import numpy as np
 
 from steepest.call import Call, Code
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
-from steepest.inspection.diagnosis.curvature import Curvature, measured, seen
+from steepest.inspection.diagnosis.curvature import EXACT, Curvature, measured, seen
+from steepest.inspection.diagnosis.curvature import ROUNDING as OF_DIFFERENCES
 from steepest.inspection.diagnosis.function import FunctionAtHand
 from steepest.inspection.diagnosis.pace import Pace
 from steepest.inspection.diagnosis.tail import Tail, tail_of
@@ -22,6 +23,10 @@ Made = TypeVar("Made")
 
 # The most pairs of rows whose secants are computed.
 MOST_PAIRS = 1_000
+# The words in `why` of a run whose values differ from call to call.
+REPEATS = "differ from call to call"
+# Losses that are never below zero.
+LOSSES = ("squared", "huber", "absolute", "log loss", "softmax", "hinge", "squared hinge")
 # The points at equal distances of the sum of the sizes at which the values of a schedule are compared.
 SAMPLES = 60
 # The schedules of steepest.
@@ -190,10 +195,18 @@ class Case:
         """Whether the steps were taken on batches of rows."""
         return self.asked("batch_size") is not None
 
-    @property
+    @cached_property
     def noisy(self) -> bool:
-        """Whether values at one point are known to differ from call to call."""
-        return float(getattr(self.run, "noise", 0.0) or 0.0) > 0
+        """Whether values at one point differ from call to call: as the run has seen, or as one more call tells."""
+        if float(getattr(self.run, "noise", 0.0) or 0.0) > 0 or REPEATS in self.run.why:
+            return True
+        # The code of a function that was traced is known, and repeats.
+        x = self.points
+        if self.run.kind == "traced" or x is None or not len(x) or self.fit is not None or self.is_loop:
+            return False
+        first, again = self.function.value(x[0]), self.function.value_again(x[0])
+        known = first is not None and again is not None and np.isfinite([first, again]).all()
+        return bool(known and first != again)
 
     @cached_property
     def place(self) -> np.ndarray | None:
@@ -234,7 +247,9 @@ class Case:
             first = self.points[1] - self.points[0]
             length = np.linalg.norm(first)
             other = other / np.linalg.norm(other) / 10 + (first / length if length > 0 else 0.0)
-        return measured(lambda v: self.function.product(x, v), slope, other, self.free)
+        single = float(getattr(getattr(self.run, "objective", None), "precision", 0.0)) > EXACT
+        rounding = EXACT if self.run.kind == "traced" and not single else OF_DIFFERENCES
+        return measured(lambda v: self.function.product(x, v), slope, other, self.free, rounding)
 
     def _curvature_seen(self) -> Curvature | None:
         x, g = self.points, self.gradients
@@ -349,10 +364,49 @@ class Case:
     @cached_property
     def gap_left(self) -> float:
         """How far the best value may lie above the minimum: by the curvature at hand, else by the rate of the tail."""
+        gap = self.tail.gap
         if self.curvature is not None and self.curvature.is_bowl.any():
             # Along a bent valley the values may fall farther than the quadratic model.
-            return max(self.curvature.gap, self.tail.gap if np.isfinite(self.tail.gap) else 0.0)
-        return self.tail.gap
+            gap = max(self.curvature.gap, gap if np.isfinite(gap) else 0.0)
+        known = self.value[np.isfinite(self.value)]
+        # A loss does not fall below zero, whatever a tail or a local model says.
+        return min(gap, float(known.min())) if self.is_loss and known.size and gap > 0 else gap
+
+    @cached_property
+    def is_loss(self) -> bool:
+        """Whether the value is a loss, and penalties, that are never below zero."""
+        return getattr(getattr(self.basis, "loss", None), "name", "") in LOSSES
+
+    @cached_property
+    def is_network(self) -> bool:
+        """Whether the parameters hold matrices that multiply each other or the rows, as in a network.
+
+        The loss of such a model has flat directions everywhere, along which it falls for as long as one waits.
+        """
+        names = list(self.trace.names)
+        return any(", " in name and "[" in name and not name.startswith("coef[") for name in names)
+
+    @cached_property
+    def is_quadratic(self) -> bool:
+        """Whether the function at hand is quadratic: along a line its third differences are rounding errors.
+
+        So is the squared loss of a model that is linear in its parameters.
+        """
+        x = self.points
+        if x is None or not len(x) or not np.isfinite(x[0]).all() or not self.function.is_at_hand or self.noisy:
+            return False
+        rng = np.random.default_rng(x.shape[1])
+        # Steps of the size of the parameters, or of their moves, show what is not quadratic.
+        moved = np.abs(x[self.sane] - x[0]).max(axis=0) if len(self.sane) else np.zeros(x.shape[1])
+        size = np.maximum(np.abs(x[0]), moved)
+        along = np.where(size > 0, size, max(float(size.max()), 1.0)) * rng.choice([-1.0, 1.0], x.shape[1])
+        along *= rng.uniform(0.5, 1.0, x.shape[1])
+        found = [self.function.value(x[0] + k * along) for k in range(-1, 3)]
+        if any(value is None or not np.isfinite(value) for value in found):
+            return False
+        values = np.array(found, dtype=float)
+        bend, error = float(np.abs(np.diff(values, 2)).max()), 64 * np.finfo(float).eps * float(np.abs(values).max())
+        return bool(bend > 100 * error and abs(np.diff(values, 3)[0]) <= ROUNDING * bend + error)
 
     @cached_property
     def share_left(self) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 
 # The most products with the Hessian: with the gradient they cost 11 of the 20 gradients of a diagnosis.
 MOST_PRODUCTS = 5
-# Eigenvalues below this share of the largest are rounding errors of products that come from differences.
-ROUNDING = 1e-7
+# Eigenvalues below this share of the largest are rounding errors, of products that come from differences, and of exact
+# ones: a few hundred roundings of double precision.
+ROUNDING, EXACT = 1e-7, 1e-13
 # A path shows the Hessian of at most so many parameters, in directions that make up this share of its moves at least.
 MOST_SEEN, CLEAR, ALIKE = 20, 1e-5, 0.05
 
@@ -31,6 +32,8 @@ class Curvature:
         Whether the space is that of all parameters, so that the eigenvalues are those of the Hessian.
     is_measured : bool
         Whether the function was evaluated for it, and not only its trace read.
+    rounding : float
+        The share of the largest eigenvalue below which others are rounding errors.
     """
 
     values: np.ndarray
@@ -38,6 +41,7 @@ class Curvature:
     slope: np.ndarray
     is_whole: bool
     is_measured: bool = True
+    rounding: float = ROUNDING
 
     @property
     def top(self) -> float:
@@ -52,7 +56,7 @@ class Curvature:
     @property
     def is_bowl(self) -> np.ndarray:
         """Whether each eigenvalue is positive beyond rounding."""
-        return self.values > ROUNDING * max(self.top, 0.0)
+        return self.values > self.rounding * max(self.top, 0.0)
 
     @property
     def gaps(self) -> np.ndarray:
@@ -109,8 +113,12 @@ class Curvature:
 
 
 def measured(
-    product: Callable[[np.ndarray], np.ndarray | None], slope: np.ndarray, other: np.ndarray, free: np.ndarray
-) -> Curvature | None:  # fmt: skip
+    product: Callable[[np.ndarray], np.ndarray | None],
+    slope: np.ndarray,
+    other: np.ndarray,
+    free: np.ndarray,
+    rounding: float = ROUNDING,
+) -> Curvature | None:
     """Return the curvature at a point: the whole Hessian of up to five parameters, or else that in a Krylov space.
 
     Parameters
@@ -124,6 +132,8 @@ def measured(
         end lacks.
     free : array of bool
         Which parameters may move.
+    rounding : float, optional
+        The relative error of the products.
 
     Returns
     -------
@@ -162,7 +172,7 @@ def measured(
     space = np.array(basis)
     small = space @ np.array(images).T
     values, vectors = np.linalg.eigh((small + small.T) / 2)
-    return Curvature(values, vectors.T @ space, slope, is_whole)
+    return Curvature(values, vectors.T @ space, slope, is_whole, rounding=rounding)
 
 
 def seen(points: np.ndarray, slopes: np.ndarray) -> Curvature | None:

@@ -95,6 +95,28 @@ class FunctionAtHand:
         found = self._once("product", x, v, PRODUCT, lambda: curvature(x, v))
         return None if found is None else self.sign * np.asarray(found, dtype=float).ravel()
 
+    def value_again(self, x: np.ndarray) -> float | None:
+        """Return the value at a flat point by a call of its own, which tells whether it repeats.
+
+        Parameters
+        ----------
+        x : array
+            The point.
+
+        Returns
+        -------
+        float or None
+            The value.
+        """
+        if self.left < VALUE:
+            return None
+        self.left -= VALUE
+        try:
+            with np.errstate(all="ignore"):
+                return self.sign * float(self.run.evaluate(x))
+        except Exception:  # noqa: BLE001 - the user's function may raise anything
+            return None
+
     def gradient_again(self, x: np.ndarray) -> np.ndarray | None:
         """Return the gradient at a flat point by a call of its own, which tells whether it repeats.
 

@@ -166,12 +166,16 @@ def _of_fit(case: Case, seen: np.ndarray) -> Iterator[Finding]:
         t, v = float(training[-1]), float(held[-1])
     # The mean of few squares is uncertain: that of n squares of normal numbers by √(2 / n) of itself.
     lower = v * (1 - np.sqrt(2 / _held_rows(case)))
-    if not (whole > 0 and v > POOR * whole and lower > GAP * max(t, 0.0)):
+    # A linear model of as many parameters as rows fits any targets: it only was not given the time.
+    fits_any = _fits_any(case) and (is_first or v > GAP * max(t, 0.0))
+    if not fits_any and not (whole > 0 and v > POOR * whole and lower > GAP * max(t, 0.0)):
         return
     when = f"epoch {int(case.iteration[seen[best]]):,}" if best else "the start"
     text = f"The model learnt its training rows by heart: its loss is {t:.3g} on them, and {v:.3g} on other rows."
     guess = f"The same prediction for every row has {whole:.3g} there. " if _held_constant(case) else ""
     evidence = f"{guess}The loss on other rows was least at {when}."
+    if fits_any and case.points is not None:
+        evidence += f" With {case.points.shape[1]} parameters for {_learnt_rows(case)} rows it can fit any targets."
     # It is hardly chance if the gap is twice the limit, or if other rows are predicted worse than by one number.
     sure = 0.9 if v > 2 * GAP * t or v > whole else 0.8
     cure = "Give a penalty, fewer columns or units, or more rows."
@@ -193,6 +197,19 @@ def _held_constant(case: Case) -> float | None:
         return least_constant(basis.loss, y, weight) if y.size and weight.any() else None
 
     return case.once("held constant", make)
+
+
+def _fits_any(case: Case) -> bool:
+    """Return whether the model is linear, with as many parameters as rows at least, and without a penalty."""
+    rows, points = case.rows, case.points
+    if rows is None or points is None or rows.is_penalised or points.shape[1] < _learnt_rows(case):
+        return False
+    return rows.loss == "squared" and (rows.kind == "linear" or rows.is_linear_in_parameters)
+
+
+def _learnt_rows(case: Case) -> int:
+    """Return how many rows the model learnt from."""
+    return 0 if case.basis is None else int(np.sum(case.basis.learnt))
 
 
 def _held_rows(case: Case) -> float:

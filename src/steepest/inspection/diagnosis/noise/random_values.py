@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.call import Code
 from steepest.finding import Finding
-from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.case import REPEATS, Case
 from steepest.inspection.diagnosis.noise.roughness import roughness
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.pictures import of_function
@@ -22,8 +22,6 @@ NAME = "noise of the function"
 LEAST_SHARE = 1e-5
 # The share of the descent to which the cure brings the noise, and the most calls at each point that it proposes.
 WANTED, MOST_REPEATS = 1e-3, 64
-# The words in `why` of a run whose values differ from call to call.
-WORDS = "differ from call to call"
 # With momentum a step is this many times longer than that of the gradient alone, or less.
 MOMENTUM = 10.0
 # The gradient of a function without noise falls smoothly: its logarithm changes by less than this between rows, by the
@@ -48,7 +46,7 @@ def random_values(case: Case) -> Iterator[Finding]:
         yield from _recorded(case)
     elif case.run.success and case.outcome is Outcome.NOISE_FLOOR:
         return
-    elif case.fit is None and (case.outcome is Outcome.NOISE_FLOOR or WORDS in case.run.why):
+    elif case.fit is None and (case.outcome is Outcome.NOISE_FLOOR or REPEATS in case.run.why):
         found = list(_by_calls(case))
         yield from found or _of_gradient(case)
     elif case.fit is None:

@@ -103,6 +103,9 @@ def _has_stairs(case: Case) -> bool:
     if len(known) < len(SHARES):
         return False
     here, near, nearer, visible, far = known
+    # Steps that are wider than the next distance show in the numbers themselves.
+    if far != here and _is_single(np.array([*values[np.isfinite(values)], far])):
+        visible = far
     # The change that a straight line predicts between the first two points must be well above a rounding of double.
     predicted = abs(far - here) * SHARES[1] / SHARES[-1]
     return near == here == nearer and visible != here and predicted > ON_FLOOR * DOUBLE * abs(here)

@@ -15,7 +15,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.rows.cures import changed, with_model, with_products
-from steepest.inspection.diagnosis.rows.outliers import outliers_of
+from steepest.inspection.diagnosis.rows.outliers import has_settled, outliers_of
 from steepest.inspection.protocol import TableFitLike
 
 # What is gained must be so much of the variance of the target, and so much of what the linear model leaves of it.
@@ -78,8 +78,11 @@ def curved_targets(case: Case) -> Iterator[Finding]:
     elif rows.loss in ("squared", "huber", "absolute"):
         if rows.kind == "own" and not (case.outcome.success and case.function.is_at_hand):
             return
+        # A network bends: what it leaves it has still to learn, or is not to learn, if it was stopped early.
+        if case.is_network:
+            return
         kept = np.ones(len(y), dtype=bool)
-        if far := outliers_of(rows, case.function.is_at_hand):
+        if far := outliers_of(rows, case.function.is_at_hand, has_settled(case)):
             kept = ~np.isin(rows.numbers[rows.few], far.rows)
         form, r2 = _of_numbers(rows, X, y, kept)
     else:

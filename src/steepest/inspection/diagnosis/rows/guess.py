@@ -32,6 +32,9 @@ def no_better_than_a_constant(case: Case) -> Iterator[Finding]:
     rows = case.rows
     if rows is None or rows.kind == "linear" or rows.loss != "squared" or not case.function.is_at_hand:
         return
+    # A descent that grew says nothing of the model.
+    if not np.isfinite(case.value[-1]) or case.value[-1] > case.value[0]:
+        return
     X, y = np.asarray(rows.X, dtype=float)[rows.few], rows.y[rows.few]
     if not np.isfinite(X).all() or len(y) < ROWS_PER_COLUMN * (X.shape[1] + 1) or np.ptp(y) == 0:
         return

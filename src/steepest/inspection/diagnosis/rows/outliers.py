@@ -24,6 +24,9 @@ GAP, FEW, OWNED = 1.5, 0.1, 0.3
 # Where a target bends, rows at the ends are far from a line; so squares are fitted, too, of columns up to so many
 # deviations, beyond which a row could bend the curve to itself.
 BENT = 3.0
+# Far rows are no outliers if a polynomial of so many degrees at most, through the others, predicts them so well that
+# this share of their squared distances from a plane through the others is left; of more columns none is tried.
+DEGREE, PREDICTED, MOST_CURVED = 4, 0.25, 12
 # A row that is so much of what determines the coefficients draws a line to itself, also by Huber's loss.
 LEVERAGE = 0.2
 # The median of absolute normal errors is this part of their standard deviation.
@@ -71,7 +74,7 @@ def outlying_rows(case: Case) -> Iterator[Finding]:
         return
     if any(each.name == "outliers" for each in getattr(case.run, "warnings", ())):
         return
-    if found := outliers_of(rows, case.function.is_at_hand):
+    if found := outliers_of(rows, case.function.is_at_hand, has_settled(case)):
         numbers = found.rows
         which = [f"row {number}" for number in numbers.tolist()]
         many = len(which) > 1
@@ -111,7 +114,23 @@ def _huber(usual: float) -> Code:
     return Code(f"st.losses.Huber({HUBER * usual:.3g})")
 
 
-def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
+def has_settled(case: Case) -> bool:
+    """Return whether the residuals of the fit are what the model leaves, and not what a network has still to learn.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
+    return bool(case.run.success) and not case.is_network
+
+
+def outliers_of(rows: RowsAtHand, may_predict: bool, settled: bool = True) -> Outliers | None:
     """Return the rows that own the squared loss; None if no rows do.
 
     Parameters
@@ -120,12 +139,83 @@ def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
         The rows.
     may_predict : bool
         Whether predictions of the fit may be computed.
+    settled : bool, optional
+        Whether the residuals are what the model leaves. Where it has not learnt the target yet, a row is an outlier
+        only if its target is far from the others, too.
 
     Returns
     -------
     Outliers or None
-        The rows.
+        The rows; None, too, if they lie where a curve through the other rows leads.
     """
+    found = _far(rows, may_predict, settled)
+    return None if found is None or on_a_curve(rows, found.rows) else found
+
+
+def bends_to_far_rows(rows: RowsAtHand) -> bool:
+    """Return whether rows that own the squared loss of a line lie where a curve through the other rows leads.
+
+    Parameters
+    ----------
+    rows : RowsAtHand
+        The rows.
+
+    Returns
+    -------
+    bool
+        Whether they do.
+    """
+    found = _far(rows, may_predict=False, settled=True)
+    return found is not None and on_a_curve(rows, found.rows)
+
+
+def on_a_curve(rows: RowsAtHand, numbers: np.ndarray) -> bool:
+    """Return whether polynomials through the other rows predict some rows, so that the target bends.
+
+    Wrong targets are predicted by no curve through the others, however it bends.
+
+    Parameters
+    ----------
+    rows : RowsAtHand
+        The rows.
+    numbers : array of int
+        The numbers of the far ones.
+
+    Returns
+    -------
+    bool
+        Whether they do.
+    """
+    far = np.isin(rows.numbers, numbers)
+    spread = rows.moments.deviation
+    Z, y = (rows.X - rows.moments.mean) / np.where(spread > 0, spread, 1), rows.y - rows.y.mean()
+    columns = Z.shape[1]
+    if not far.any() or columns > MOST_CURVED or not np.isfinite(Z).all():
+        return False
+    terms, straight = [np.ones((len(Z), 1)), Z], np.inf
+    for degree in range(1, DEGREE + 1):
+        if degree > 1:
+            terms.append(_products(Z, degree))
+        base = np.column_stack(terms)
+        if len(Z) - far.sum() < ROWS_PER_COLUMN * base.shape[1]:
+            return False
+        coefficients = np.linalg.lstsq(base[~far], y[~far], rcond=1e-10)[0]
+        left = float(((y[far] - base[far] @ coefficients) ** 2).sum())
+        straight = left if degree == 1 else straight
+        if left < PREDICTED * straight:
+            return True
+    return False
+
+
+def _products(Z: np.ndarray, degree: int) -> np.ndarray:
+    """Return the products of so many columns, of which two may differ."""
+    pairs = [(i, j) for i in range(Z.shape[1]) for j in range(Z.shape[1]) if i != j]
+    mixed = [Z[:, i] ** (degree - 1) * Z[:, j] for i, j in pairs if degree > 2 or i < j]
+    return np.column_stack([Z**degree, *mixed])
+
+
+def _far(rows: RowsAtHand, may_predict: bool, settled: bool) -> Outliers | None:
+    """Return rows that are far from the prediction, beyond a gap, and own much of the squared loss."""
     if len(rows.y) < FEWEST:
         return None
     if rows.kind == "linear":
@@ -142,6 +232,9 @@ def outliers_of(rows: RowsAtHand, may_predict: bool) -> Outliers | None:
     usual = float(np.median(size)) / NORMAL
     # Where most rows are fitted exactly, rounding is the usual size.
     least = max(FAR * usual, 1e-9 * float(np.abs(rows.whole[1]).max()))
+    if rows.kind != "linear" and not settled:
+        apart = np.abs(rows.y[rows.few] - np.median(rows.y[rows.few]))
+        size = np.where(apart > FAR * float(np.median(apart)) / NORMAL, size, np.minimum(size, least))
     far = np.flatnonzero(size > least)
     if not 0 < len(far) <= max(FEW * len(size), 1):
         return None
@@ -203,6 +296,8 @@ def _deciding(case: Case, rows: RowsAtHand) -> Iterator[Finding]:
     if found is None or not found.far.size:
         return
     numbers = rows.numbers[found.far]
+    if on_a_curve(rows, numbers):
+        return
     which = listed([f"row {number}" for number in numbers.tolist()])
     many = len(numbers) > 1
     yield Finding(

@@ -9,6 +9,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.causes import ORDER
 from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.rows.outliers import bends_to_far_rows
 from steepest.inspection.protocol import TableFitLike
 
 # How sure it is that a warning is what the user has to know first. Causes are measured in the rows; the others, such as
@@ -43,7 +44,11 @@ def warned_of_table(case: Case) -> Iterator[Finding]:
     """
     if not isinstance(case.run, TableFitLike):
         return
+    rows = case.rows
     for each in getattr(case.run, "warnings", ()):
+        # Rows where a curve through the others leads tell of a target that bends.
+        if each.name == "outliers" and rows is not None and rows.kind == "linear" and bends_to_far_rows(rows):
+            continue
         sure = SURE.get(each.name, CAUSE if each.name in ORDER else OTHER)
         changes = dict(each.changes)
         if "drop" in changes:

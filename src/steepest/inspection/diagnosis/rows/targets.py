@@ -58,6 +58,10 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
     shift = by_unit and np.isfinite(left)
     if not shift and not _leaps(case, size):
         return
+    # With steps along the gradient of a squared loss, a model that is linear in its parameters makes the same relative
+    # progress whatever the scale of the targets is.
+    if not by_unit and case.is_quadratic:
+        return
     text = f"The targets are about {shown(size)} in size, and the model begins with numbers of about 1, so "
     text += "steps of a fixed size would take far too long to get there." if shift else (
         "the first step led far away, and the descent did not recover."
@@ -69,7 +73,7 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
         text,
         "Scale the targets before the fit, and scale its predictions back; or leave step= out.",
         ("The loss was not finite at the end." if not np.isfinite(left) else (
-            f"At the end {100 * left:.0f} % of the variance of the targets {'were' if is_gone else 'was'} left."
+            f"At the end {100 * left:.3g} % of the variance of the targets {'were' if is_gone else 'was'} left."
         )),
         changed(case, y=Code(scaled)),
         "DescentDisplay",

@@ -9,7 +9,7 @@ import numpy as np
 from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import best_row, gradients_of
+from steepest.inspection.diagnosis.shape.ground import best_row, by_default, gradients_of
 from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
@@ -52,14 +52,17 @@ def _finding(text: str, cure: str, evidence: str, call: str, confidence: float) 
 
 
 def _without(case: Case) -> str:
-    """Return the call without the gradient; of a function that returns both, only the value is used."""
+    """Return the call without the gradient, and without the steps, which were chosen for its size.
+
+    Of a function that returns both, only the value is used.
+    """
     if case.call is None:
         return ""
     if str(case.call.arguments.get("gradient")) == "True":
         f = type(case.call)("", {"f": case.call.arguments.get("f")}, ["f"])
         own = str(f).removeprefix("st.(").removesuffix(")")
-        return str(case.call.changed(f=Code(f"lambda *x: {own}(*x)[0]"), gradient=None))
-    return str(case.call.changed(gradient=None))
+        return by_default(case, f=Code(f"lambda *x: {own}(*x)[0]"), gradient=None)
+    return by_default(case, gradient=None)
 
 
 def _contradictions(case: Case) -> tuple[np.ndarray, np.ndarray] | None:

@@ -17,6 +17,8 @@ from steepest.trace import Outcome
 LATE, TURNS = 200, 0.3
 # How often the way across is halved. What is smooth keeps half of its bend each time, a kink keeps all of it.
 HALVINGS, KEPT = 4, 0.5
+# How many of the last steps are tried for one that crosses a valley.
+TRIED = 3
 # The bouncing matters above this share of the descent.
 CLEAR = 1e-3
 
@@ -41,7 +43,11 @@ def kink(case: Case) -> Iterator[Finding]:
         place = rows[1 + int(np.argmin(turned))]
         if bounce < CLEAR * fall and rises >= TURNS:
             return
+        # Noise makes any slope.
+        if case.noisy:
+            return
         jump = _jump(case, case.points[place], case.points[place + 1])
+        jump = _by_slopes(case, row) if jump is None else jump
         if jump is None:
             return
         text = (
@@ -108,6 +114,46 @@ def _jump(case: Case, a: np.ndarray, b: np.ndarray) -> float | None:
         middle = at[1 + k] if neighbour == k else (at[1 + k] + at[1 + neighbour]) / 2
         low, high = middle - h, middle + h
     return shared / length
+
+
+def _by_slopes(case: Case, row: int) -> float | None:
+    """Return by how much the slope jumps along one of the last steps over a valley; None if it changes smoothly.
+
+    With momentum, steps cross a kink at any angle, and values tell little of it. Each halving of the way halves the
+    change of a slope that is smooth, and leaves a jump as it is.
+    """
+    x = case.points
+    if x is None or case.trace.stride > 1:
+        return None
+    for k in range(row - 1, max(row - 1 - TRIED, -1), -1):
+        low, high = x[k], x[k + 1]
+        length = float(np.linalg.norm(high - low))
+        if not 0 < length < np.inf:
+            continue
+        way = (high - low) / length
+        ends = _slopes(case, way, low, high)
+        if ends is None or not ends[0] < 0 < ends[1]:
+            continue
+        whole = ends[1] - ends[0]
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            between = _slopes(case, way, middle)
+            if between is None:
+                return None
+            if between[0] < 0:
+                low, ends = middle, (between[0], ends[1])
+            else:
+                high, ends = middle, (ends[0], between[0])
+        return ends[1] - ends[0] if ends[1] - ends[0] > KEPT * whole else None
+    return None
+
+
+def _slopes(case: Case, way: np.ndarray, *places: np.ndarray) -> tuple[float, ...] | None:
+    """Return the slopes along a way at some places; None if one is not known or not finite."""
+    found = [case.function.gradient(place) for place in places]
+    if any(each is None or not np.isfinite(each).all() for each in found):
+        return None
+    return tuple(float(each @ way) for each in found if each is not None)
 
 
 def _is_straight(case: Case, row: int) -> bool:

@@ -53,6 +53,9 @@ def saddle(case: Case) -> Iterator[Finding]:
     vanished = last <= VANISHED * np.nanmax(np.where(np.isfinite(case.slope), case.slope, 0.0), initial=0.0)
     if not vanished and case.value[0] - case.value[row] > 0.1 * abs(case.value[0]):
         return
+    # Noise makes any curvature.
+    if case.noisy:
+        return
     slope = case.function.gradient(x[row])
     if slope is None or not np.isfinite(slope).all():
         return
@@ -122,6 +125,11 @@ def aside(case: Case) -> str:
 
 def _downwards(case: Case, x: np.ndarray, slope: np.ndarray) -> tuple[float, np.ndarray] | None:
     """Return the most negative curvature that a few products with the Hessian show, with its direction."""
+    known = case.curvature if case.place is not None and np.array_equal(x, case.place) else None
+    if known is not None and known.is_measured:
+        # Products at the best point serve other finders, too.
+        bend = float(known.values[0])
+        return (bend, known.vectors[0]) if bend < -CLEAR * max(abs(known.values).max(), 1e-300) else None
     rng = np.random.default_rng(x.size)
     v = rng.standard_normal(x.size)
     basis: list[np.ndarray] = []

@@ -39,6 +39,9 @@ def ill_conditioned(case: Case, way: Way) -> Iterator[Finding]:
     pace = case.pace
     if not (way.is_open or way.stuck is not None) or way.bounces or pace.is_metric or pace.is_scaled or pace.ended:
         return
+    # Every network is: its flat directions need not be crossed.
+    if case.is_network:
+        return
     if not np.isfinite(way.condition) or (case.is_batched and not case.tail.falls):
         return
     if (pace.is_given and not way.wasted < FAR) or (case.curvature is not None and case.curvature.downward > 0.5):
@@ -48,7 +51,7 @@ def ill_conditioned(case: Case, way: Way) -> Iterator[Finding]:
     if confidence < 0.5 or (not way.is_open and share < 0.5):
         return
     steep, flat = _named(case, way)
-    times = f"{way.condition:,.0f}"
+    times = f"{way.condition:,.0f}" if way.condition < 1e6 else f"{way.condition:.1g}"
     names = f", along {flat}" if flat else ""
     text = (
         f"The function is {times} times steeper in one direction{f', along {steep},' if steep else ''} than in another"
@@ -91,7 +94,8 @@ def _named(case: Case, way: Way) -> tuple[str, str]:
     """Return the names of the parameters along the steepest direction, and along the way that is left."""
     found, names = case.curvature, list(case.trace.names)
     fit = case.fit
-    if found is None or not found.is_whole or len(names) != found.vectors.shape[1] or not found.gaps.any():
+    is_known = found is not None and (found.is_whole or case.is_quadratic)
+    if found is None or not is_known or len(names) != found.vectors.shape[1] or not found.gaps.any():
         return "", ""
     columns = list(getattr(fit, "columns", None) or [])
     names = [_of_column(name, columns) for name in names]

@@ -18,6 +18,8 @@ NAME = "step above the stability limit"
 EDGE = 0.9
 # Of a bounce, what it costs as a share of the descent; less is rounding.
 MATTERS = 1e-6
+# An eighth of a run has a lowest value of its own if it has so many rows.
+PART = 20
 # By how much a rate of Adam is too long is not known: ten times less is the usual next one.
 FEWER = 10.0
 # Adam at rest makes steps below this share of its rate. One that swings remembers the large slopes of its first steps,
@@ -49,7 +51,7 @@ def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
         yield from _scaled(case, way)
         return
     edge = _is_at_edge(case, way)
-    if not (way.grew or edge or (way.bounces and not case.tail.falls and _matters(case))):
+    if not (way.grew or edge or (way.bounces and not case.tail.falls and _matters(case) and not _descends(case))):
         return
     rule = pace.rule if pace.rule in CEILINGS else "Plain"
     top, confidence, source = _steepest(case, way)
@@ -152,6 +154,20 @@ def _is_at_edge(case: Case, way: Way) -> bool:
     if case.curvature is not None:
         return bool(case.curvature.remaining * pace.peak > 2 * EDGE)
     return way.bounces
+
+
+def _descends(case: Case) -> bool:
+    """Return whether the lowest values still go down, although single steps go up.
+
+    At the edge of stability a network swings for a while along its steepest direction, which bends the way to flatter
+    ground, and its loss falls on. What only hovers comes back to the same values.
+    """
+    value = case.value[case.sane]
+    if len(value) < 8 * PART or case.is_quadratic:
+        return False
+    lows = [float(each.min()) for each in np.array_split(value[len(value) // 2 :], 4)]
+    # The lows of a quarter are those of one of its rows: all three in a row must lead down, by more than rounding.
+    return bool((np.diff(lows) < -MATTERS * case.fall).all())
 
 
 def _matters(case: Case) -> bool:

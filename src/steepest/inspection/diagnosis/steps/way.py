@@ -22,6 +22,8 @@ FAR = 10.0
 # Adam's steps along a line are about as long as the rate; with its memory of 10 gradients it arrives in about this many
 # steps at a suitable rate.
 ARRIVES = 100.0
+# Of how many parts of a run the last one tells whether it has slowed down.
+TENTH = 10
 # The rows that tell whether the end of a run bounces.
 LAST = 40
 
@@ -118,7 +120,7 @@ def _is_open(case: Case) -> bool:
         return False
     share = case.share_left
     if case.outcome not in LIMITS:
-        return bool(share > NEAR)
+        return bool(share > NEAR) and not (case.is_network and _slowed(case))
     if case.curvature is None and not case.pace.is_given:
         return True  # the run says itself that it was stopped, and only its trace is known
     asked = case.asked("tolerance")
@@ -126,15 +128,32 @@ def _is_open(case: Case) -> bool:
     return bool(share > min(least, NEAR))
 
 
+def _slowed(case: Case) -> bool:
+    """Return whether the last tenth of the steps brought less than half as much as a tenth of the steps on average.
+
+    A network has flat directions, along which it falls without end: it is unfinished while it falls at its pace.
+    """
+    value = case.value[case.sane]
+    if len(value) < TENTH or not case.fall > 0:
+        return False
+    before = value[: -len(value) // TENTH]
+    return bool(before.min() - value.min() < 0.5 / TENTH * case.fall)
+
+
 def _stuck(case: Case) -> int | None:
     """Return the flattest direction along which most of its way is left."""
     found, x = case.curvature, case.points
-    if found is None or not found.is_whole or x is None or case.place is None or case.outcome not in ENDED_EARLY:
+    if found is None or x is None or case.place is None or case.outcome not in ENDED_EARLY:
         return None
     if not case.share_left > 1e-9 or case.is_batched or not found.is_bowl.all():
         return None
+    # A few directions out of many tell of the way ahead only if the curvature is the same everywhere.
+    if not found.is_whole and (case.is_network or not case.is_quadratic):
+        return None
     left = np.abs(found.along / found.values)
-    went = np.abs(found.vectors @ (case.place - x[0]))
+    moved = case.place - x[0]
+    # Along a mixture of coordinates, moves of opposite signs may cancel; so their sizes count, too.
+    went = np.maximum(np.abs(found.vectors @ moved), np.sqrt(found.vectors**2 @ moved**2))
     stuck = np.flatnonzero((left > STUCK * (left + went)) & (left > COUNTS * (left + went).max()))
     return int(stuck[0]) if stuck.size else None
 
