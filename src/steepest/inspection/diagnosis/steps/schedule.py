@@ -8,8 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pace import OTHER
 from steepest.inspection.diagnosis.steps.cures import by_itself, with_step
-from steepest.inspection.diagnosis.steps.way import FAR, Way
+from steepest.inspection.diagnosis.steps.way import FAR, NEAR, Way
 
 NAME = "schedule ended too early"
 
@@ -30,6 +31,9 @@ def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
         The finding.
     """
     pace = case.pace
+    # The noise of batches falls with the rate, which looks like a descent that the schedule held up.
+    if case.is_loop and (case.is_batched or _gains_little(case)):
+        return
     if not (pace.ended and way.is_open) or (np.isfinite(way.wasted) and way.wasted >= FAR):
         return
     if case.curvature is not None and case.curvature.downward > 0.5:
@@ -57,3 +61,12 @@ def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
     if case.call is not None and not np.isfinite(wanted):
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
     yield Finding("warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", confidence * way.trust)
+
+
+def _gains_little(case: Case) -> bool:
+    """Return whether as many steps again, of the largest size, would gain little: at most t g² each, if plain."""
+    slope = case.slope[case.sane[-3:]]
+    slope = slope[np.isfinite(slope)]
+    if not slope.size or case.pace.rule == OTHER:
+        return False
+    return bool(case.pace.count * case.pace.peak * float(np.median(slope)) ** 2 < NEAR * case.fall)

@@ -18,6 +18,8 @@ from steepest.trace import Outcome
 NAME = "too few iterations"
 # More steps than this many times those made are no cure.
 PATIENCE = 100.0
+# A loop tells how it goes on by the means of windows, of two rows or more.
+FEWEST = 12
 
 
 def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
@@ -38,6 +40,9 @@ def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
     pace = case.pace
     stopped = case.outcome in AT_LIMIT and not pace.is_given
     falls = case.tail.falls or (not case.is_batched and (case.curvature is not None or stopped))
+    # The first rows of a loop fall fast whatever comes after.
+    if case.is_loop and len(case.sane) < FEWEST:
+        return
     if not way.is_open or way.bounces or pace.ended or not falls:
         return
     if case.curvature is not None and case.curvature.downward > 0.5:
