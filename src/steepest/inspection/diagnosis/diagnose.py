@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
@@ -41,7 +43,9 @@ def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
     """
     case = Case(run, probe)
     at_hand = case.function.is_at_hand
-    found = [finding for finder in FINDERS for finding in finder(case)]
+    # Values that overflow are what is looked for, and need no warnings.
+    with np.errstate(all="ignore"):
+        found = [finding for finder in FINDERS for finding in finder(case)]
     explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
     left = [finding for finding in found if finding.name not in explained]
     ranked = sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER))))

@@ -46,7 +46,8 @@ def is_of_batches(
     """
     half = slice(len(value) // 2, None)
     value, slope, size = value[half], slope[half], size[half]
-    drop = -np.diff(value)
+    with np.errstate(all="ignore"):
+        drop = -np.diff(value)
     known = np.isfinite(drop)
     if known.sum() < FEWEST or np.mean(drop[known] < 0) < OFTEN:
         return False
