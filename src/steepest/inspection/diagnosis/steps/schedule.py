@@ -13,6 +13,8 @@ from steepest.inspection.diagnosis.steps.cures import by_itself, with_step
 from steepest.inspection.diagnosis.steps.way import FAR, NEAR, Way
 
 NAME = "schedule ended too early"
+# The share of the largest slope below which hardly any is left.
+RESTS = 0.01
 
 
 def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
@@ -67,6 +69,9 @@ def _gains_little(case: Case) -> bool:
     """Return whether as many steps again, of the largest size, would gain little: at most t g² each, if plain."""
     slope = case.slope[case.sane[-3:]]
     slope = slope[np.isfinite(slope)]
-    if not slope.size or case.pace.rule == OTHER:
+    if not slope.size:
         return False
+    if case.pace.rule == OTHER:
+        # Nothing is known of its steps, but where hardly any slope is left they had arrived.
+        return bool(np.median(slope) < RESTS * np.nanmax(case.slope))
     return bool(case.pace.count * case.pace.peak * float(np.median(slope)) ** 2 < NEAR * case.fall)
