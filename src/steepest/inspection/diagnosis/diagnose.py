@@ -46,7 +46,9 @@ def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
     """
     case = Case(run, probe)
     at_hand = case.function.is_at_hand
-    found = [finding for finder in FINDERS for finding in finder(case)]
+    # Values that overflow are what is looked for, and need no warnings.
+    with np.errstate(all="ignore"):
+        found = [finding for finder in FINDERS for finding in finder(case)]
     explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
     left = [
         replace(finding, picture=drawable(case, finding.picture)) for finding in found if finding.name not in explained

@@ -130,7 +130,11 @@ def _recorded(case: Case) -> Iterator[Finding]:
     last = known[len(known) // 2 :]
     gradients = getattr(case.run, "gradients", None)
     evidence, confidence = FROM_RECORD, 0.6
+    checked = case.validation[np.isfinite(case.validation)]
     if len(last) >= 8:
+        # Without a learning rate nothing tells what the noise of the gradients costs, nor whether the rate went to 0.
+        if not len(rate):
+            return
         # A gradient without noise changes smoothly.
         if float(np.median(np.abs(np.diff(np.log(last), 2)))) < ROUGH:
             return
@@ -149,7 +153,11 @@ def _recorded(case: Case) -> Iterator[Finding]:
         # On a bowl, independent noise in the gradient leaves step × noise² / 4 of the loss.
         excess = float(rate[-1]) * float(np.mean(last**2)) / 4 if len(rate) else tail.spread
     else:
-        excess = tail.spread
+        # The losses of batches differ as their rows do, at the best point, too. Those of the same other rows do not.
+        hovers = Tail(checked)
+        if not len(rate) or not hovers.is_long or hovers.still_falls or hovers.still_rises:
+            return
+        excess = hovers.spread
     start = float(tail.series[: max(1, len(tail.series) // 50)].mean())
     descent = start - (float(tail.half.mean()) - excess)
     # Without gradients a loop that did not get below its start shows nothing.

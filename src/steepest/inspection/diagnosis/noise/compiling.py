@@ -20,6 +20,8 @@ SHARE = 0.5
 # In a recorded loop a step that takes so many times longer than the others did something else, and if more than a few
 # do, and together take most of the time, it was not the first compilation.
 LONGER, LEAST_SLOW, LEAST_SECONDS = 20.0, 3, 0.02
+# Other programs interrupt a quick loop, too, and that costs less than this in all.
+LEAST_TOTAL = 0.3
 
 
 def compiling(case: Case) -> Iterator[Finding]:
@@ -84,7 +86,7 @@ def _recorded(case: Case, spent: np.ndarray) -> Iterator[Finding]:
     share = float(spent[slow].sum()) / max(float(spent.sum()), 1e-300)
     # Steps at equal distances are those that log or save.
     apart = np.diff(np.flatnonzero(slow))
-    if slow.sum() < LEAST_SLOW or share < SHARE or np.ptp(apart) == 0:
+    if slow.sum() < LEAST_SLOW or spent[slow].sum() < LEAST_TOTAL or share < SHARE or np.ptp(apart) == 0:
         return
     yield Finding(
         "warning",

@@ -147,8 +147,12 @@ def _recorded(case: Case) -> Iterator[Finding]:
     # The first third may still fall, and a hundred passes show as much as a thousand.
     last = np.flatnonzero(rows)[int(rows.sum()) // 3 :][-MOST_STEPS:]
     rates = case.size[np.isfinite(case.size)]
-    # Learning rates that go up and down make such swings, too.
-    if len(last) < LEAST_PASSES * LEAST_PERIOD or (len(rates) and np.ptp(rates) > 0.1 * rates.max()):
+    # Learning rates that go up and down make such swings, too, and so do steps on a smooth function that are too long.
+    if (
+        not case.is_batched
+        or len(last) < LEAST_PASSES * LEAST_PERIOD
+        or (len(rates) and np.ptp(rates) > 0.1 * rates.max())
+    ):
         return
     value = case.value[last]
     gradients = getattr(case.run, "gradients", None)
@@ -206,7 +210,10 @@ def _period(series: np.ndarray) -> tuple[int, float, float] | None:
     # The first low lag ends the peak at 0, which a slow swing has, too.
     low = np.flatnonzero(correlation < NEIGHBOURS / 2)
     beyond = np.arange(max(int(low[0]), LEAST_PERIOD), len(lags)) if len(low) else lags[:0]
-    if not len(beyond) or correlation[beyond].max() < REPEATS:
+    if not len(beyond) or not correlation[beyond].max() >= REPEATS:
+        return None
+    # Steps that jump to and fro over a minimum have a period of 2, and all its multiples.
+    if correlation[int(low[0]) : LEAST_PERIOD].max(initial=0.0) > 0.9 * correlation[beyond].max():
         return None
     # Twice a period is a period, too: take the first that is as good.
     period = int(beyond[correlation[beyond] > 0.9 * correlation[beyond].max()][0])

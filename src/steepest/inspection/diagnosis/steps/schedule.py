@@ -8,11 +8,14 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pace import OTHER
 from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
-from steepest.inspection.diagnosis.steps.way import FAR, Way
+from steepest.inspection.diagnosis.steps.way import FAR, NEAR, Way
 from steepest.inspection.diagnosis.words import FROM_RECORD, shown, step_word
 
 NAME = "schedule ended too early"
+# The share of the largest slope below which hardly any is left.
+RESTS = 0.01
 
 
 def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
@@ -31,6 +34,9 @@ def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
         The finding.
     """
     pace = case.pace
+    # The noise of batches falls with the rate, which looks like a descent that the schedule held up.
+    if case.is_loop and (case.is_batched or _gains_little(case)):
+        return
     if not (pace.ended and way.is_open) or (np.isfinite(way.wasted) and way.wasted >= FAR):
         return
     if case.curvature is not None and case.curvature.downward > 0.5:
@@ -61,3 +67,15 @@ def schedule_ended(case: Case, way: Way) -> Iterator[Finding]:
     if case.call is not None and not np.isfinite(wanted):
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
     yield Finding("warning", NAME, text, f"{cure}.", evidence, call, "StabilityDisplay", confidence * way.trust)
+
+
+def _gains_little(case: Case) -> bool:
+    """Return whether as many steps again, of the largest size, would gain little: at most t g² each, if plain."""
+    slope = case.slope[case.sane[-3:]]
+    slope = slope[np.isfinite(slope)]
+    if not slope.size:
+        return False
+    if case.pace.rule == OTHER:
+        # Nothing is known of its steps, but where hardly any slope is left they had arrived.
+        return bool(np.median(slope) < RESTS * np.nanmax(case.slope))
+    return bool(case.pace.count * case.pace.peak * float(np.median(slope)) ** 2 < NEAR * case.fall)

@@ -21,6 +21,8 @@ NAME = "too few iterations"
 PATIENCE = 100.0
 # A smaller share of the way is no number to read.
 LITTLE = 1e-4
+# So few rows of a loop fall fast whatever comes after. With a slope below this share of the first they have arrived.
+FEWEST, RESTS = 12, 0.01
 
 
 def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
@@ -41,6 +43,8 @@ def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
     pace = case.pace
     stopped = case.outcome in AT_LIMIT and not pace.is_given
     falls = case.tail.falls or (not case.is_batched and (case.curvature is not None or stopped))
+    if case.is_loop and len(case.sane) < FEWEST and _has_come_to_rest(case):
+        return
     if not way.is_open or way.bounces or pace.ended or not falls:
         return
     if case.curvature is not None and case.curvature.downward > 0.5:
@@ -85,3 +89,10 @@ def too_few_iterations(case: Case, way: Way) -> Iterator[Finding]:
         yield Finding(
             "warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", round(confidence * way.trust, 3)
         )
+
+
+def _has_come_to_rest(case: Case) -> bool:
+    """Return whether hardly any slope is left."""
+    slope = case.slope[case.sane]
+    slope = slope[np.isfinite(slope)]
+    return bool(slope.size and slope[-1] < RESTS * slope.max())

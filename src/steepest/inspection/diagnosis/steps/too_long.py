@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pace import OTHER
 from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
 from steepest.inspection.diagnosis.steps.way import NEAR, Way
 from steepest.inspection.diagnosis.words import shown, step_word
@@ -46,6 +47,9 @@ def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
     """
     pace = case.pace
     if not pace.is_given or pace.is_metric:
+        return
+    if pace.rule == OTHER and not way.grew:
+        # The limit 2 / λ is that of plain steps; Adam jumps a little around a minimum at any rate.
         return
     if pace.is_scaled:
         yield from _scaled(case, way)

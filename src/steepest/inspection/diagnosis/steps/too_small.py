@@ -44,7 +44,9 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
     if np.isfinite(wasted):
         # Surer the larger the factor: at 10 a person may have chosen it, at 100 nobody would.
         sure = 0.65 + 0.3 * np.clip(np.log10(wasted / FAR), 0, 1) if wasted >= FAR else np.nan
-    elif case.tail.gap == np.inf and pace.count >= ARRIVES and _is_even(case):
+    elif (
+        case.tail.gap == np.inf and pace.count >= ARRIVES and _is_even(case) and not (case.is_loop and case.is_batched)
+    ):
         # The values did not slow down in so many steps: none of the curvatures was felt.
         wasted, sure = pace.count / FAR, 0.7
     if not np.isfinite(sure):
