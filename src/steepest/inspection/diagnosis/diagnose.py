@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER
+from steepest.inspection.diagnosis.causes import EXPLAINS, ORDER, OUTRANKS
 from steepest.inspection.diagnosis.diagnosis import Diagnosis
 from steepest.inspection.diagnosis.learning.find import FINDERS as LEARNING
 from steepest.inspection.diagnosis.noise.find import FINDERS as NOISE
@@ -22,6 +23,17 @@ FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (*LEARNING, *SHAPE, *
 
 # The outcomes of runs that a user stopped, or that are only records: neither successes nor failures.
 NO_FAILURE = (Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.RECORDED)
+
+# The displays that evaluate the function. The descent itself is drawn from the trace alone.
+EVALUATE = (
+    "BasinsDisplay",
+    "EigenDisplay",
+    "LineDisplay",
+    "NoiseConeDisplay",
+    "StabilityDisplay",
+    "WrongGradientDisplay",
+)
+BY_THE_TRACE = "DescentDisplay"
 
 
 def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
@@ -43,7 +55,17 @@ def diagnose(run: ResultLike, probe: bool = True) -> Diagnosis:
     at_hand = case.function.is_at_hand
     found = [finding for finder in FINDERS for finding in finder(case)]
     explained = {name for finding in found for name in EXPLAINS.get(finding.name, ())}
-    left = [finding for finding in found if finding.name not in explained]
+    surer: dict[str, float] = {}
+    for finding in found:
+        for name in OUTRANKS.get(finding.name, ()):
+            surer[name] = max(surer.get(name, 0.0), finding.confidence)
+    left = [
+        finding
+        for finding in found
+        if finding.name not in explained and finding.confidence > surer.get(finding.name, 0.0)
+    ]
+    if not case.function.exists:
+        left = [replace(each, picture=BY_THE_TRACE) if each.picture in EVALUATE else each for each in left]
     ranked = sorted(left, key=lambda finding: (-finding.confidence, ORDER.get(finding.name, len(ORDER))))
     failed = not run.success and case.outcome not in NO_FAILURE
     return Diagnosis(ranked, failure=run.message if failed else "", from_trace=not at_hand)

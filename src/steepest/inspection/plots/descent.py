@@ -122,6 +122,9 @@ class DescentDisplay(Display):
         known = [name for name in CLOCKS if name in trace.columns]
         if by not in known:
             raise ValueError(f"by={quoted(by)}: the trace of this run has no such column: give {' or '.join(known)}")
+        validation = trace.columns.get("validation")
+        # A recorded loop has this column, also if it gave no validation loss.
+        is_validated = validation is not None and not np.isnan(validation).all()
         return cls(
             trace.columns[by],
             trace.value,
@@ -129,7 +132,7 @@ class DescentDisplay(Display):
             counted=by,
             maximized=run.maximized,
             title=run.title,
-            validation=trace.columns.get("validation"),
+            validation=validation if is_validated else None,
             events=_events_of(run, trace.columns[by]),
         )
 
@@ -280,7 +283,14 @@ class DescentDisplay(Display):
         """Draw the numbers of all rows, and return whether the axis is logarithmic."""
         finite = np.isfinite(numbers)
         if not finite.any():
-            ax.text(0.5, 0.5, "no finite number", color=style.GREY, transform=ax.transAxes, ha="center")
+            ax.text(
+                0.5,
+                0.5,
+                "not known" if np.isnan(numbers).all() else "no finite number",
+                color=style.GREY,
+                transform=ax.transAxes,
+                ha="center",
+            )
             return False
         shown = np.where(finite, np.minimum(numbers, HUGE), np.nan)
         positive = shown > 0

@@ -132,11 +132,14 @@ def _of_arrays(case: Case) -> Iterator[Finding]:
     ):
         for name, each in (given or {}).items():
             sizes = np.asarray(each, dtype=float)
-            sizes = sizes[np.isfinite(sizes)]
-            if len(sizes) > 1 and sizes.max() >= most * max(sizes[0], 1.0) and _is_worse(case):
-                factor = sizes.max() / sizes[0] if sizes[0] else np.inf
-                text = f"The {what} exploded: the norm of those of {name} grew by a factor of {factor:,.3g}."
-                evidence = "Judged from the norms alone."
+            worse, known = ~(case.value <= case.value[0]), np.isfinite(sizes)
+            if len(sizes) != len(worse) or not (known & worse).any() or not known[0]:
+                continue
+            # Weights that grew while the loss fell went where they should, whatever their units.
+            usual, most_seen = float(sizes[known & ~worse].max(initial=sizes[0])), float(sizes[known & worse].max())
+            if most_seen >= most * max(usual, 1.0) and _is_worse(case):
+                text = f"The {what} exploded: the norm of those of {name} grew from {usual:.3g} to {most_seen:.3g}."
+                evidence = "The loss got worse meanwhile. Judged from the norms and the losses alone."
                 yield Finding("warning", NAME, text, CURE, evidence, _slower(case), picture_of(case), 0.7)
                 return
 

@@ -15,7 +15,7 @@ from steepest.inspection.protocol import TableFitLike
 # an identifier that was left out, may well be as the user meant.
 CAUSE, OTHER = 0.85, 0.55
 # Columns that tell the target are more urgent than all else: whatever the fit learned is of no use.
-SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7}
+SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7, "nothing learned": 0.55}
 
 
 def warned_of_table(case: Case) -> Iterator[Finding]:

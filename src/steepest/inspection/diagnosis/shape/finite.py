@@ -35,6 +35,12 @@ def not_finite(case: Case) -> Iterator[Finding]:
             "A step led to where the function has no finite value: the last finite one was "
             f"{case.sign * case.value[row]:.4g}."
         )
+        if case.outcome is Outcome.RECORDED:
+            first = case.iteration[bad[0]]
+            text = (
+                f"At step {first:,.0f} the loss became {'NaN' if np.isnan(case.value[bad[0]]) else 'infinite'}, "
+                f"which is no number to descend by; the last one before was {case.sign * case.value[row]:.4g}."
+            )
         yield _finding(case, text, "Judged from the trace alone.", 0.7)
         return
     grows = abs(inside) > ORDINARY * max(abs(case.value[row]), 1e-12)
@@ -63,6 +69,11 @@ def function_raised(case: Case) -> Iterator[Finding]:
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
     cure = "Give bounds= that keep the point inside, or leave the step out: the default steps turn back there."
+    if case.outcome is Outcome.RECORDED:
+        cure = (
+            "Take a smaller step; if it happens again, look at that step for a logarithm or a root of a number below "
+            "0, a division by 0, a number too large for its type, or a row with a missing value."
+        )
     call = by_default(case) or "learning_rate = learning_rate / 10"
     return Finding("warning", "not finite", text, cure, evidence, call, "", confidence)
 

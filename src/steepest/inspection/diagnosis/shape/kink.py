@@ -43,9 +43,9 @@ def kink(case: Case) -> Iterator[Finding]:
         if jump is None:
             return
         text = (
-            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
-            "of one size "
-            f"can't get closer than {case.sign * best:.6g}."
+            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking, so steps of "
+            f"one size can't come to rest: the last values lie between {case.sign * float(value.min()):.4g} and "
+            f"{case.sign * float(value.max()):.4g}."
         )
         yield _finding(
             case, text, "The jump stays when the way across is halved again and again, measured by probing.", 0.95

@@ -57,7 +57,8 @@ def plateau(case: Case) -> Iterator[Finding]:
         return
     size = float(np.abs(value[known]).max())
     fall = float(value[known][0] - value[known].min())
-    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and fall < 1e-4 * size
+    # A descent that blew up has met slopes that are small only beside its last values.
+    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and float(np.ptp(value[known])) < 1e-4 * size
     # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent has yet to leave flat ground.
     growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
     if still or growing:
@@ -71,7 +72,8 @@ def plateau(case: Case) -> Iterator[Finding]:
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.ndarray | None) -> Finding:
-    cure = "Start elsewhere, where the function has a slope; restarts=20 tries several starts."
+    cure = "Start elsewhere, where the function has a slope"
+    cure += "." if case.outcome is Outcome.RECORDED else "; restarts=20 tries several starts."
     call = case.call
     if call is None:
         made = ""

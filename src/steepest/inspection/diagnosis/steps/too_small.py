@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.steps.cures import by_itself, with_step
+from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
 from steepest.inspection.diagnosis.steps.need import arrival
 from steepest.inspection.diagnosis.steps.way import ARRIVES, FAR, Way
 
@@ -50,7 +50,7 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
         return
     best = pace.peak * wasted
     times = f"{wasted:,.0f}" if wasted < 1e6 else f"{wasted:.1g}"
-    text = f"The steps of {pace.peak:.3g} were far too small: the best fixed step makes about {times} times fewer do."
+    text = f"The steps of {pace.peak:.3g} were far too small: of the best size about {times} times fewer are enough."
     if np.isfinite(way.top) and not pace.is_scaled:
         source = "measured" if way.is_probed else "seen in the trace"
         evidence = f"The largest curvature {source} is {way.top:.3g}, so steps up to {2 / way.top:.3g} are stable."
@@ -60,7 +60,7 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
         evidence += " Judged from the trace alone."
     # Half of the best step is stable even where the curvature is twice as large.
     step = best / 2
-    cure = f"Take a step of about {step:.1g}"
+    cure = f"Take a step of about {rounded(step):g}"
     call = with_step(case, step)
     if case.call is not None and not arrival(case, way, step) <= pace.count:
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
