@@ -36,9 +36,9 @@ def not_finite(case: Case) -> Iterator[Finding]:
             f"{case.sign * case.value[row]:.4g}."
         )
         if case.outcome is Outcome.RECORDED:
-            first = case.iteration[bad[0]]
+            unit = "epoch" if "epoch" in case.trace.columns else "iteration"
             text = (
-                f"At step {first:,.0f} the loss became {'NaN' if np.isnan(case.value[bad[0]]) else 'infinite'}, "
+                f"At {unit} {case.column(unit)[bad[0]]:,.0f} the loss became {'NaN' if np.isnan(case.value[bad[0]]) else 'infinite'}, "
                 f"which is no number to descend by; the last one before was {case.sign * case.value[row]:.4g}."
             )
         yield _finding(case, text, "Judged from the trace alone.", 0.7)
