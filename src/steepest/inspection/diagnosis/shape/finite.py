@@ -37,9 +37,10 @@ def not_finite(case: Case) -> Iterator[Finding]:
         )
         if case.outcome is Outcome.RECORDED:
             unit = "epoch" if "epoch" in case.trace.columns else "iteration"
+            kind = "NaN" if np.isnan(case.value[bad[0]]) else "infinite"
             text = (
-                f"At {unit} {case.column(unit)[bad[0]]:,.0f} the loss became {'NaN' if np.isnan(case.value[bad[0]]) else 'infinite'}, "
-                f"which is no number to descend by; the last one before was {case.sign * case.value[row]:.4g}."
+                f"At {unit} {case.column(unit)[bad[0]]:,.0f} the loss became {kind}, which is no number to "
+                f"descend by; the last one before was {case.sign * case.value[row]:.4g}."
             )
         yield _finding(case, text, "Judged from the trace alone.", 0.7)
         return

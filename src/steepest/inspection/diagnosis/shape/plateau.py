@@ -36,7 +36,7 @@ def plateau(case: Case) -> Iterator[Finding]:
     if row is None or is_batched(case) or case.outcome is Outcome.CONVERGED:
         return
     flat = case.outcome is Outcome.FLAT
-    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000:
+    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000 and not case.value[row] > case.value[0]:
         found = _lower(case, row)
         if found is not None:
             point, lower, steep = found
