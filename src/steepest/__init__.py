@@ -158,6 +158,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("estimators", "inspection"):
+        # Cures and findings name these, so that they are there without another import.
+        return importlib.import_module(f"steepest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]

@@ -90,6 +90,14 @@ class TestLogs:
                 assert name == "epochs"
                 assert int(count) > 15
 
+    def test_steps_that_a_log_leaves_out_were_not_rejected(self):
+        log = {"step": range(9, 300, 10), "loss": np.exp(-np.arange(30) / 9), "val_loss": [np.nan, 0.5, np.nan] * 10}
+        display = st.inspection.DescentDisplay.from_run(st.read_log(log)).plot()
+        assert not display.events
+        marked = [line.get_xdata() for line in display.ax_.lines if line.get_label() == "validation"]
+        assert len(marked[0]) == 10
+        plt.close("all")
+
     def test_over_fitting_is_told_in_epochs(self):
         epoch = np.arange(60)
         rising = 0.2 + np.exp(-epoch / 5) + 0.004 * np.maximum(0, epoch - 15)

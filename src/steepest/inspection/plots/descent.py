@@ -13,6 +13,7 @@ from steepest.inspection.plots.display import Display
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE
 from steepest.printable import quoted
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -272,8 +273,10 @@ class DescentDisplay(Display):
                 ax.set_yscale("log")
         for k, (name, losses) in enumerate({"loss": self.value, "validation": validation}.items()):
             shown = np.where(np.isfinite(losses), np.clip(losses, -HUGE, HUGE), np.nan)
-            look = style.series(k, len(losses)) | {"label": name}
-            style.broken_line(ax, self.evaluations, shown, look, "" if k else style.NOT_FINITE)
+            # A loop may know the validation loss of some steps only: where it is not known, the line goes on.
+            drawn = ~np.isnan(losses) | ~np.isfinite(self.value)
+            look = style.series(k, int(drawn.sum())) | {"label": name}
+            style.broken_line(ax, self.evaluations[drawn], shown[drawn], look, "" if k else style.NOT_FINITE)
         if np.isfinite(validation).any():
             best = int(np.nanargmin(np.where(np.isfinite(validation), validation, np.nan)))
             at, star = self.evaluations[best], f"best, {self.counted} {self.evaluations[best]:,}"
@@ -341,6 +344,8 @@ def _events_of(run: RunLike, clock: np.ndarray) -> dict[str, np.ndarray]:
         row = int(np.searchsorted(iterations, event.iteration))
         found.setdefault(event.kind, []).append(min(row, len(clock) - 1))
     where = {kind: clock[np.unique(rows)] for kind, rows in found.items()}
-    if "epoch" not in trace.columns and (rejected := np.flatnonzero(trace.rejected)).size:
+    # A log that skips steps has rejected none.
+    has_trials = "epoch" not in trace.columns and run.outcome != Outcome.RECORDED
+    if has_trials and (rejected := np.flatnonzero(trace.rejected)).size:
         where["rejected"] = clock[rejected]
     return where
