@@ -345,7 +345,7 @@ def _events_of(run: RunLike, clock: np.ndarray) -> dict[str, np.ndarray]:
         found.setdefault(event.kind, []).append(min(row, len(clock) - 1))
     where = {kind: clock[np.unique(rows)] for kind, rows in found.items()}
     # A log that skips steps has rejected none.
-    has_trials = "epoch" not in trace.columns and run.outcome != Outcome.RECORDED
+    has_trials = "epoch" not in trace.columns and getattr(run, "outcome", None) != Outcome.RECORDED
     if has_trials and (rejected := np.flatnonzero(trace.rejected)).size:
         where["rejected"] = clock[rejected]
     return where
