@@ -97,6 +97,12 @@ def test_consequences_are_left_out_and_the_surest_comes_first(monkeypatch):
     monkeypatch.setattr(rooms, "FINDERS", (lambda _: [SHORT, sure], lambda _: [LONG]))
     monkeypatch.setitem(rooms.EXPLAINS, "step above the stability limit", ("ill-conditioned",))
     run = SimpleNamespace(
-        maximized=False, outcome=Outcome.CONVERGED, success=True, message="", trace=Trace({}, [[0.0]], []), x=0.0
+        maximized=False,
+        outcome=Outcome.CONVERGED,
+        success=True,
+        message="",
+        trace=Trace({}, [[0.0]], []),
+        x=0.0,
+        objective=0,
     )
     assert [each.name for each in rooms.diagnose(run)] == [LONG.name, sure.name]

@@ -36,8 +36,7 @@ class Diagnosis(tuple[Finding, ...]):
 
     Examples
     --------
-    >>> import steepest as st
-    >>> found = Diagnosis([st.Finding("warning", "few rows", "There are 12 rows.", "Give more rows.", confidence=0.9)])
+    >>> found = Diagnosis([Finding("warning", "few rows", "There are 12 rows.", "Give more rows.", confidence=0.9)])
     >>> print(found)
     1. Few rows (90 % sure)
        There are 12 rows.

@@ -136,11 +136,15 @@ def _of_arrays(case: Case) -> Iterator[Finding]:
     ):
         for name, each in (given or {}).items():
             sizes = np.asarray(each, dtype=float)
-            sizes = sizes[np.isfinite(sizes)]
-            if len(sizes) > 1 and sizes.max() >= most * max(sizes[0], 1.0) and _is_worse(case):
-                factor = sizes.max() / sizes[0] if sizes[0] else np.inf
-                text = f"The {what} exploded: the norm of those of {name} grew by a factor of {factor:,.3g}."
-                evidence = f"The norms were recorded. {FROM_RECORD}"
+            worse, known = ~(case.value <= case.value[0]), np.isfinite(sizes)
+            if len(sizes) != len(worse) or not (known & worse).any() or not known[0]:
+                continue
+            # Weights that grew while the loss fell went where they should, whatever their units.
+            usual, most_seen = float(sizes[known & ~worse].max(initial=sizes[0])), float(sizes[known & worse].max())
+            if most_seen >= most * max(usual, 1.0) and _is_worse(case):
+                grew = f"grew from {shown(usual)} to {shown(most_seen)}"
+                text = f"The {what} exploded: the norm of those of {name} {grew}."
+                evidence = f"The loss got worse meanwhile. {FROM_RECORD}"
                 yield Finding("warning", NAME, text, CURE, evidence, _slower(case), picture_of(case), 0.7)
                 return
 

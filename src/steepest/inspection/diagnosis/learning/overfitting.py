@@ -65,7 +65,7 @@ def over_fitting(case: Case) -> Iterator[Finding]:
         if case.fit is not None:
             yield from _of_fit(case, seen)
         elif (rise := rise_of(_meanwhile(case.value, seen), case.validation[seen])) is not None:
-            yield _of_loop(case, rise, int(case.iteration[seen[rise.row]]))
+            yield _of_loop(case, rise, int(seen[rise.row]))
     elif case.fit is not None:
         yield from _left_out(case)
 
@@ -139,16 +139,18 @@ def _running_median(numbers: np.ndarray, width: int) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
 
 
-def _of_loop(case: Case, rise: Rise, when: int) -> Finding:
+def _of_loop(case: Case, rise: Rise, row: int) -> Finding:
+    unit = "epoch" if "epoch" in case.trace.columns else "iteration"
+    when = int(case.column(unit)[row])
     text = (
-        f"From iteration {when:,} on the model learns its training rows by heart: the loss on other rows rises from "
+        f"From {unit} {when:,} on the model learns its training rows by heart: the loss on other rows rises from "
         f"{rise.least:.3g} to {rise.last:.3g}, while that on the training rows falls from {rise.before:.3g} to "
         f"{rise.after:.3g}."
     )
     share = (rise.last - rise.least) / abs(rise.least) if rise.least else np.inf
     evidence = f"The rise is {100 * share:.0f} % of the least loss. {FROM_RECORD}"
-    cure = f"Stop at iteration {when:,}, or keep its parameters; a penalty or fewer parameters help too."
-    call = f"iterations = {when}" if case.call is None else str(case.call.changed(iterations=when))
+    cure = f"Stop at {unit} {when:,}, or keep its parameters; a penalty or fewer parameters help too."
+    call = f"{unit}s = {when}" if case.call is None else str(case.call.changed(iterations=when))
     return Finding("warning", NAME, text, cure, evidence, call, "DescentDisplay", 0.93 if share > 2 * RISE else 0.8)
 
 

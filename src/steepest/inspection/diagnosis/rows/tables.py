@@ -26,7 +26,7 @@ PICTURES = {
 }
 # Words of the library at the start of a warning, which are no names of columns; and what two findings share.
 LOWER, DEPENDENT = ("of ", "without "), "Their coefficients can't be told apart; "
-SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7}
+SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7, "nothing learned": 0.55}
 
 
 def warned_of_table(case: Case) -> Iterator[Finding]:

@@ -37,6 +37,13 @@ def not_finite(case: Case) -> Iterator[Finding]:
             "A step led to where the function has no finite value: the last finite one was "
             f"{case.sign * case.value[row]:.4g}."
         )
+        if case.outcome is Outcome.RECORDED:
+            unit = "epoch" if "epoch" in case.trace.columns else "iteration"
+            kind = "NaN" if np.isnan(case.value[bad[0]]) else "infinite"
+            text = (
+                f"At {unit} {case.column(unit)[bad[0]]:,.0f} the loss became {kind}, which is no number to "
+                f"descend by; the last one before was {case.sign * case.value[row]:.4g}."
+            )
         yield _finding(case, text, FROM_RECORD, 0.7)
         return
     grows = abs(inside) > ORDINARY * max(abs(case.value[row]), 1e-12)
@@ -66,7 +73,10 @@ def function_raised(case: Case) -> Iterator[Finding]:
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
     cure = "Leave the step out: the default steps turn back there; or give bounds= that keep the point inside."
     if case.call is None:
-        cure = "Take a smaller learning rate, or keep the point where the function is defined."
+        cure = (
+            "Take a smaller learning rate; if it happens again, look at that step for a logarithm or a root of a "
+            "number below 0, a division by 0, a number too large for its type, or a row with a missing value."
+        )
     call = by_default(case) or "learning_rate = learning_rate / 10"
     return Finding("warning", "not finite", text, cure, evidence, call, of_function(case), confidence)
 

@@ -47,12 +47,14 @@ def kink(case: Case) -> Iterator[Finding]:
         if case.noisy:
             return
         jump = _jump(case, case.points[place], case.points[place + 1])
-        jump = _by_slopes(case, row) if jump is None else jump
+        # Plain steps cross a kink where its slopes say; others cross it at any angle, and need gradients to see it.
+        jump = _by_slopes(case, row) if jump is None and case.pace.rule != "Plain" else jump
         if jump is None:
             return
         text = (
-            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
-            f"of one size get no further than the value {case.sign * best:.4g}."
+            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking, so steps of "
+            f"one size can't come to rest: the last values lie between {case.sign * float(value.min()):.4g} and "
+            f"{case.sign * float(value.max()):.4g}."
         )
         yield _finding(case, text, "The jump stays when the way across is halved again and again (measured).", 0.95)
     elif bounce > CLEAR * fall and rises >= TURNS and _is_straight(case, row):

@@ -40,7 +40,7 @@ def plateau(case: Case) -> Iterator[Finding]:
     if row is None or is_batched(case) or case.outcome is Outcome.CONVERGED:
         return
     flat = case.outcome is Outcome.FLAT
-    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000:
+    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000 and not case.value[row] > case.value[0]:
         found = _lower(case, row)
         if found is not None:
             point, lower, steep = found
@@ -63,7 +63,8 @@ def plateau(case: Case) -> Iterator[Finding]:
         return
     size = float(np.abs(value[known]).max())
     fall = float(value[known][0] - value[known].min())
-    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and fall < 1e-4 * size
+    # A descent that blew up has met slopes that are small only beside its last values.
+    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and float(np.ptp(value[known])) < 1e-4 * size
     # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent has yet to leave flat ground.
     growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
     if still or growing:

@@ -46,8 +46,9 @@ def saddle(case: Case) -> Iterator[Finding]:
         yield from _on_a_line(case, x)
     if (
         case.outcome is Outcome.CONVERGED or is_batched(case) or row is None or x is None or x.shape[1] > 1_000
-        or not case.function.is_at_hand
+        or not case.function.is_at_hand or case.value[row] > case.value[0]
     ):  # fmt: skip
+        # A descent that climbed is at no saddle, and what it lacks is to be measured by others.
         return
     last = case.slope[row]
     vanished = last <= VANISHED * np.nanmax(np.where(np.isfinite(case.slope), case.slope, 0.0), initial=0.0)

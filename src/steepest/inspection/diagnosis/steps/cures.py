@@ -74,7 +74,10 @@ def with_count(case: Case, count: float) -> str:
         The code; for a loop of the user's own, an assignment.
     """
     if case.call is None:
-        return f"iterations = {whole(count)}"
+        if "epoch" not in case.trace.columns:
+            return f"iterations = {whole(count)}"
+        # A log that counts epochs is of a loop whose length is given in them.
+        return f"epochs = {whole(count * float(case.column('epoch')[-1]) / max(case.pace.count, 1.0))}"
     return str(case.call.changed(**_counted(case, count)))
 
 

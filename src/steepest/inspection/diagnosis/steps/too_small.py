@@ -54,7 +54,7 @@ def step_far_too_small(case: Case, way: Way) -> Iterator[Finding]:
     best = pace.peak * wasted
     times = f"{wasted:,.0f}" if wasted < 1e6 else f"{wasted:.1g}"
     size = shown(pace.peak)
-    text = f"The steps of {size} were far too small: with the best fixed step about {times} times fewer would do."
+    text = f"The steps of {size} were far too small: of the best size about {times} times fewer are enough."
     if np.isfinite(way.top) and not pace.is_scaled:
         source = "measured" if way.is_probed else "seen on the way"
         evidence = (
