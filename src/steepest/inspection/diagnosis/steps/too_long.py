@@ -110,7 +110,8 @@ def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
             return np.nan, 0.0, ""
     # The rows between which a descent grew show the curvature that made it grow.
     rule = pace.rule if pace.rule in CEILINGS else "Plain"
-    unstable = case.secants[pace.peak > EDGE * largest_stable(rule, pace.decay, case.secants)]
+    # What grew was above the limit, not only near it.
+    unstable = case.secants[pace.peak > (1.0 if way.grew else EDGE) * largest_stable(rule, pace.decay, case.secants)]
     if unstable.size and not _is_kink(case):
         top = float(unstable.min() if way.grew else unstable.max())
         return top, 0.85 if way.grew else 0.6, "Judged from the record alone: the curvature seen there"
