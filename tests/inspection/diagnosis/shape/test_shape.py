@@ -117,7 +117,7 @@ def test_a_step_out_of_the_domain_names_its_edge():
 
 
 def test_the_budget_holds():
-    """A finder of this room spends at most six gradients, and all together stay below their budget."""
+    """A finder of this room spends at most eight gradients, and all together leave six of the twenty to others."""
     from steepest.inspection.diagnosis.case import Case
     from steepest.inspection.diagnosis.shape.find import FINDERS
 
