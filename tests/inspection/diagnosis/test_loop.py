@@ -34,7 +34,7 @@ def test_losses_of_batches_alone_do_not_tell_of_noise_but_gradients_do():
     found = loop(("learning_rate", "gradient"), batch=4, rate=0.25, shrinks=False).diagnose()
     assert found[0].name == "noise of mini-batches"
     assert found[0].confidence < 0.9
-    assert "trace alone" in found[0].evidence
+    assert "record alone" in found[0].evidence
 
 
 def test_steps_that_jump_to_and_fro_are_too_long_and_no_order_of_rows():

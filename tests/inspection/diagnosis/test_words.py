@@ -59,7 +59,7 @@ def layers(shapes=None, growth=1.0, **slopes):
         gradient = {name: np.full(shape, slopes.get(name, 1.0)) for name, shape in shapes.items()}
         x = {name: np.full(shape, growth**k) for name, shape in shapes.items()}
         value = 1 - 1e-4 * k if growth == 1 else growth**k
-        recorder.step(value, gradient=gradient, x=x, learning_rate=0.01)
+        recorder.step(value, gradient=gradient if growth == 1 else None, x=x, learning_rate=0.01)
     return recorder.run
 
 
@@ -92,9 +92,15 @@ def stalling():
     """Return the run of a loop in which a few steps take far longer than the others."""
     recorder = st.Recorder()
     for k in range(40):
-        time.sleep(0.05 * (k in (3, 10, 11, 29)))
+        time.sleep(0.1 * (k in (3, 10, 11, 29)))
         recorder.step(float(np.exp(-k / 10)))
     return recorder.run
+
+
+def unlearned():
+    """Return the fit of a table whose columns tell nothing of the target."""
+    columns = np.random.default_rng(2).normal(size=(60, 4))
+    return st.fit_table(dict(zip("abcy", columns.T, strict=True)), "y", rng=0)
 
 
 def sorted_rows():
@@ -187,6 +193,7 @@ RUNS = {
     "class imbalance": [lambda: fitted(y=RARE, model=LOGISTIC)],
     "over-fitting": [overfitted],
     "under-fitting": [lambda: fitted(y=Y + 2 * X[:, 0] ** 2)],
+    "nothing learned": [unlearned],
     "ill-conditioned": [
         lambda: descended(valley, lambda x: np.array([1000, 1]) * x, (0.1, 9), step=1.8e-3, iterations=100),
         lambda: looped(valley, lambda x: np.array([1000, 1]) * x, (0.1, 9), 1.8e-3, 100),
