@@ -38,11 +38,13 @@ def diagnose(place: str, whole: bool, loss: str | None) -> int:
     run = _read(place, loss)
     from steepest.finding import HINT
     from steepest.inspection.diagnosis.diagnosis import told
+    from steepest.recording.run import RecordedRun
 
     found = run.diagnose()
     if run.title:
         say(run.title)
-    if found:
+    # That of a log says which columns were taken, on which the verdict rests.
+    if found or isinstance(run, RecordedRun):
         say(f"{run.message.replace(HINT, '')}\n")
     shown = found if whole else found[:MOST]
     for number, finding in enumerate(shown, 1):
