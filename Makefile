@@ -46,6 +46,8 @@ bench: $(READY)
 	$(PY) benchmarks/trees.py
 	$(PY) benchmarks/streams.py
 	$(PY) benchmarks/pictures.py
+	$(PY) benchmarks/diagnosis.py
+	$(PY) benchmarks/recorder.py
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[bench]"
 	$(PY) benchmarks/public_tables.py
 

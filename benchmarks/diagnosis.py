@@ -21,7 +21,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from battery import healthy, learning, noise, rows, shape, steps
+from battery import healthy, learning, loops, noise, rows, shape, steps
 from battery.recorded import recorded
 from battery.speed import speed
 from battery.trial import HEALTHY, Trial
@@ -32,7 +32,7 @@ import steepest as st
 
 SABOTAGES = {
     name: ways
-    for part in (healthy, steps, shape, noise, rows, learning)
+    for part in (healthy, steps, shape, noise, rows, learning, loops)
     for name, ways in part.SABOTAGES.items()
 }  # fmt: skip
 # The halves have their own seeds and severities: those of the scored half are drawn, those of the other are fixed.

@@ -15,12 +15,13 @@ MOST_STEPS = 2_000
 
 def recorded(trial: Trial) -> Any:
     """Return the run that a recorder makes of a trial; None if a loop can't show it."""
-    recorder = st.Recorder()
     if trial.loop is not None:
+        recorder = st.Recorder()
         trial.loop(recorder)
         return recorder.run
     run = trial.make()
     run = getattr(run, "fit", run)
+    recorder = st.Recorder(maximize=run.maximized)
     trace = run.trace
     if (
         trace.x.shape[1] > 1_000

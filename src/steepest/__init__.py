@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
+    from steepest.finding import Finding
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
     from steepest.fitting.uncertainty.summary import Summary
+    from steepest.inspection.diagnosis.diagnosis import Diagnosis
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.learning_rates import LearningRates
@@ -52,7 +54,9 @@ _HOMES = {
     "Basins": "steepest.minimizing.basins",
     "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
+    "Diagnosis": "steepest.inspection.diagnosis.diagnosis",
     "Event": "steepest.trace",
+    "Finding": "steepest.finding",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
@@ -102,11 +106,16 @@ _HOMES = {
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 
+# Modules that the code of a cure may name. They are imported by their own names, and so no part of `__all__`.
+_ROOMS = ("estimators", "inspection")
+
 __all__ = [
     "Basins",
     "Bootstrap",
     "Certificate",
+    "Diagnosis",
     "Event",
+    "Finding",
     "FiniteDifference",
     "Fit",
     "GradientCheck",
@@ -158,6 +167,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"steepest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]

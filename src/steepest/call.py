@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import keyword
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -17,6 +19,8 @@ from steepest.types import Json
 P = ParamSpec("P")
 # The most numbers of an argument that are written out; longer ones are written as the name of the argument.
 MOST_NUMBERS = 8
+# So deep lists and dicts are written out.
+MOST_DEPTH = 16
 # Where the objects are that users make, by the module of their class.
 HOMES = {
     "steepest.rules.directions": "st.directions",
@@ -225,29 +229,56 @@ def written(value: object, name: str) -> str:
     >>> written(st.directions.Momentum(0.5), "direction"), written(np.zeros(2), "start"), written(np.zeros(99), "X")
     ('st.directions.Momentum(decay=0.5)', '[0.0, 0.0]', 'X')
     """
+    return _written(value, 0) or name
+
+
+def _written(value: Any, depth: int) -> str:
+    """Return a value as code; "" if it has none. Below `MOST_DEPTH` no container is looked into: it may hold itself."""
     if isinstance(value, Code):
         return str(value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        # NumPy's numbers are written as Python's.
-        return repr(value.item() if isinstance(value, np.generic) else value)
-    if isinstance(value, (np.generic, np.ndarray)) and np.size(value) <= MOST_NUMBERS:
-        return repr(value.tolist())
-    if isinstance(value, (list, tuple)) and len(value) <= MOST_NUMBERS:
-        parts = [written(each, "") for each in value]
-        if all(parts):
-            inside = ", ".join(parts) + "," * (isinstance(value, tuple) and len(parts) == 1)
-            return f"[{inside}]" if isinstance(value, list) else f"({inside})"
-    if isinstance(value, dict) and len(value) <= MOST_NUMBERS:
-        pairs = [(written(key, ""), written(each, "")) for key, each in value.items()]
-        if all(key and each for key, each in pairs):
-            return "{" + ", ".join(f"{key}: {each}" for key, each in pairs) + "}"
+    if isinstance(value, np.generic):
+        # NumPy's numbers are written as Python's, which has no long doubles.
+        value = float(value) if value.dtype.kind == "f" else value.item()
+    if value is None or isinstance(value, (bool, int, float, complex, str)):
+        return _literal(value)
+    if isinstance(value, np.ndarray) and value.size <= MOST_NUMBERS and value.dtype.kind in "biufcU":
+        return _written((value.astype(float) if value.dtype.kind == "f" else value).tolist(), depth + 1)
+    if isinstance(value, (list, tuple, dict)) and len(value) <= MOST_NUMBERS and depth < MOST_DEPTH:
+        entries = [each for pair in value.items() for each in pair] if isinstance(value, dict) else value
+        parts = []
+        for each in entries:
+            parts.append(_written(each, depth + 1))
+            if not parts[-1]:
+                return ""
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{key}: {each}" for key, each in zip(parts[::2], parts[1::2], strict=True)) + "}"
+        inside = ", ".join(parts) + "," * (isinstance(value, tuple) and len(parts) == 1)
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, os.PathLike):
+        return _literal(os.fspath(value))
     if type(value).__module__ == "steepest.expression":
         # A formula that was typed.
-        return str(getattr(value, "code", name))
+        return str(getattr(value, "code", ""))
     if text := _made(value):
         return text
     own = getattr(value, "__name__", "")
-    return own if callable(value) and own.isidentifier() else name
+    is_name = callable(value) and isinstance(own, str) and own.isidentifier() and not keyword.iskeyword(own)
+    return own if is_name else ""
+
+
+def _literal(value: Any) -> str:
+    """Return a number or a text as code, also one of a subclass; "" if it is too long."""
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else f"float('{float(value)}')"
+    if isinstance(value, str):
+        return repr(str.__str__(value))
+    if isinstance(value, complex) and not (math.isfinite(value.real) and math.isfinite(value.imag)):
+        return ""
+    try:
+        return repr(int(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+    except ValueError:
+        # Python writes no integer of more than 4,300 digits.
+        return ""
 
 
 def _made(value: Any) -> str:
@@ -261,7 +292,7 @@ def _made(value: Any) -> str:
     if is_record and all(f"{each.name}=" in text for each in fields(kind) if each.repr and each.init):
         # A representation with all fields, most of which have their defaults.
         given = [each.name for each in fields(kind) if each.init and not _has_default(value, each)]
-        parts = [(name, written(getattr(value, name), "")) for name in given]
+        parts = [(name, _written(getattr(value, name), 0)) for name in given]
         is_known = all(part for _, part in parts)
         return f"{home}.{kind.__qualname__}({', '.join(f'{name}={part}' for name, part in parts)})" if is_known else ""
     # An object that holds a function without a name can't be written.

@@ -109,7 +109,7 @@ def test_the_command_says_what_went_wrong_and_how_sure_that_is(run, found):
     assert f"steepest minimize '{FORMULA}' --start=9,9 --iterations 50 --out one --learning-rate 0.01\n" in out
     assert "\n4. " not in out
     assert "and 1 more: add --all\n" in out
-    assert "judged from the trace alone" in out
+    assert "judged from the record alone" in out
     assert "\n4. A doubt" in run("diagnose", "one", "--all")[1]
     # Without a folder the cure follows at once.
     out = run(*words)[1]
@@ -128,3 +128,12 @@ def test_what_the_command_refuses(run, refused):
     run("minimize", "x**2", "--start=9", "--out", "one")
     assert "--loss is for a log" in refused("diagnose", "one", "--loss", "a")
     assert "--loss" in refused("diagnose", "one", "--los", "a")
+
+
+def test_a_log_says_which_column_was_taken_also_if_nothing_was_found(run, tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_text("epoch,loss\n" + "".join(f"{k},{0.5**k}\n" for k in range(30)))
+    code, out, _ = run("diagnose", str(path))
+    assert code == 0
+    assert "loss from 'loss'" in out
+    assert "Nothing suspicious was found" in out

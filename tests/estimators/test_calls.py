@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 import steepest as st
 from steepest.call import Code
@@ -52,3 +53,11 @@ def test_a_pickled_estimator_keeps_the_call_and_no_rows():
 def test_part_fits_have_no_call_that_does_the_same():
     assert DescentRegressor(step=0.01).partial_fit(X, Y).run_.call is None
     assert len(DescentRegressor().partial_fit(X, Y).run_.diagnose(probe=False)) == 0
+
+
+def test_a_cure_that_leaves_out_what_an_estimator_lacks_is_one_of_the_estimator():
+    with pytest.warns(ConvergenceWarning):
+        estimator = DescentRegressor(step=0.5, max_epochs=20).fit(X * [1, 100, 1], Y)
+    (found,) = estimator.run_.diagnose()
+    assert found.name == "step above the stability limit"
+    assert found.call == "st.estimators.DescentRegressor().fit(X, y)"

@@ -85,7 +85,7 @@ def test_descent_breaks_off_where_numbers_are_not_finite_and_survives_what_is_hu
     np.testing.assert_array_equal(np.isfinite(line.get_ydata()), [True, False, True, True, False, True])
     assert (crosses.get_marker(), list(crosses.get_xdata())) == ("x", [0, 3])
     assert "2 values are not finite" in display.caption
-    assert display.axes_[1].texts[0].get_text() == "no finite number"
+    assert display.axes_[1].texts[0].get_text() == "not known"
     save_figure(display, tmp_path / "huge.png")
     save_figure(DescentDisplay([0, 1], [np.nan] * 2, [np.nan] * 2).plot(), tmp_path / "none.png")
 

@@ -31,18 +31,20 @@ def diagnose(place: str, whole: bool, loss: str | None) -> int:
     """Say what went wrong in the run, fit or table that is saved in FOLDER, or in a log of losses.
 
     FILE is what a training loop has logged: a CSV, JSON or event file of TensorBoard, or a folder with one. Functions
-    and rows are not saved, so the trace alone is judged. Each finding has its evidence and a cure to paste.
+    and rows are not saved, so the record alone is judged. Each finding has its evidence and a cure to paste.
 
     The exit code is 0 if nothing suspicious was found, 1 if something was or the run failed, 2 for bad input.
     """
     run = _read(place, loss)
     from steepest.finding import HINT
     from steepest.inspection.diagnosis.diagnosis import told
+    from steepest.recording.run import RecordedRun
 
     found = run.diagnose()
     if run.title:
         say(run.title)
-    if found:
+    # That of a log says which columns were taken, on which the verdict rests.
+    if found or isinstance(run, RecordedRun):
         say(f"{run.message.replace(HINT, '')}\n")
     shown = found if whole else found[:MOST]
     for number, finding in enumerate(shown, 1):

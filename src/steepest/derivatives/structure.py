@@ -167,7 +167,13 @@ def _subscript(index: tuple[int, ...]) -> str:
 
 
 def _numbers(node: PyTree, name: str) -> np.ndarray:
-    array = np.asarray(node)
+    try:
+        array = np.asarray(node)
+    except ValueError:
+        raise ValueError(
+            f"the start has {name} = {quoted(node)}, whose parts differ in shape: give one array, "
+            "or a dict with an array for each parameter, such as {'w': np.zeros(3), 'b': 0.0}"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"the start has {name} = {quoted(node)}: it must hold real numbers")
     return array.astype(np.float64)

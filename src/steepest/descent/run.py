@@ -141,12 +141,11 @@ class Run(Diagnosed, Moving, Reported, Shown):
         return self.trace.events
 
     def __str__(self) -> str:
-        sign = "maximum" if self.maximized else "minimum"
         lines = [
             printable(self.message),
-            f"  {sign:>10}  {self.fun:.10g}",
-            f"  {'at':>10}  {_shown(self.x)}",
-            f"  {'work':>10}  {self.nit:,} iterations, {self.nfev:,} values, {self.njev:,} gradients ({self.kind})",
+            f"  {self._extreme():>10}  {self.fun:.10g}",
+            *self._where(),
+            f"  {'work':>10}  {self._work()}",
         ]
         if self.within is not None:
             lines.append(f"  {'within':>10}  {_within_in_words(self.within)}")
@@ -158,6 +157,18 @@ class Run(Diagnosed, Moving, Reported, Shown):
         if self.runs:
             lines.append(f"  {'starts':>10}  {_agreement(self)}")
         return "\n".join(lines)
+
+    def _extreme(self) -> str:
+        """Return the word for the value of the run."""
+        return "maximum" if self.maximized else "minimum"
+
+    def _work(self) -> str:
+        """Return what the run has spent, in words."""
+        return f"{self.nit:,} iterations, {self.nfev:,} values, {self.njev:,} gradients ({self.kind})"
+
+    def _where(self) -> list[str]:
+        """Return the line with the best point; none without coordinates."""
+        return [f"  {'at':>10}  {_shown(self.x)}"] if size_of(self.x) else []
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):

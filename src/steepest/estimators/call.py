@@ -63,7 +63,12 @@ class EstimatorCall(Call):
 
     def changed(self, name: str | None = None, **changes: object) -> Call:
         """Return the call with other arguments, which have the names of `fit`; of `fit` itself if need be."""
-        ours = _ours(changes)
+        # What an estimator has no parameter for was not given, and needs not be left out.
+        ours = {
+            key: value
+            for key, value in _ours(changes).items()
+            if value is not None or key in self.arguments or key in self.rows
+        }
         is_known = name in (None, "fit") and all(key in self.arguments or key in self.rows for key in ours)
         if not is_known and self.inner is not None:
             return self.inner.changed(name, **changes)

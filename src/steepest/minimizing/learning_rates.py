@@ -36,6 +36,8 @@ SHARE = 0.5
 ALIKE = 0.01
 # How many times the least rate is lowered by as many decades, until it leads down.
 MOST_LOWER = 5
+# The most decades between the least and the largest rate. Chosen: the usual test spans six to eight.
+MOST_DECADES = 40
 # So many rates in a row must blow up before the test ends: a single one may land by chance in another valley.
 ENOUGH = 3
 
@@ -213,10 +215,17 @@ def range_test(
         raise ValueError(
             f"the least learning rate, {least:.3g}, must be below the largest, {most:.3g}: give both low= and high="
         )
+    if not (least > 0 and most < math.inf):
+        raise ValueError(
+            f"the largest curvature at the start is {curvature:.3g}, so that rates around its limit are beyond the "
+            "doubles: multiply the function by a power of ten"
+        )
+    if math.log10(most) - math.log10(least) > MOST_DECADES:
+        raise ValueError(f"rates from {least:.3g} to {most:.3g} are too many: give low= and high= that are closer")
     trials = _Trials(plan, start, rows)
     if low is None:
         least = _low_enough(trials, least, begun)
-    count = max(round(PER_DECADE * math.log10(most / least)), 1) + 1
+    count = max(round(PER_DECADE * (math.log10(most) - math.log10(least))), 1) + 1
     rates, heights = np.geomspace(least, most, count), []
     for rate in rates:
         heights.append(trials(float(rate)))

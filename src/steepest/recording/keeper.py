@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from steepest.places import shown
+from steepest.places import path_of, shown
 from steepest.recording.log import NAME, Log
 from steepest.recording.run import RecordedRun
 from steepest.saving.folder import check_folder
@@ -40,6 +40,12 @@ class Keeper:
     """
 
     def __init__(self, folder: str | os.PathLike[str], overwrite: bool, flush: Callable[[], None]) -> None:
+        path = path_of(folder, "folder")
+        if (path / NAME).exists() and not overwrite:
+            raise FileExistsError(
+                f"{shown(path)} holds a recording, which still goes on or whose process has died: name another folder, "
+                "or give overwrite=True to lose it"
+            )
         path = check_folder(folder, overwrite=overwrite)
         old = files_of(path) | ({NAME} if (path / NAME).exists() else set())
         if old and not overwrite:
@@ -61,7 +67,10 @@ class Keeper:
         if self.fails:
             return
         try:
-            self.log.append(header, arrays)
+            if self.log.is_in_place():
+                self.log.append(header, arrays)
+            else:
+                self._fail("its log was removed or replaced, perhaps by another recorder")
         except OSError as error:
             self._fail(error)
 
@@ -72,6 +81,10 @@ class Keeper:
         if self.log.process != os.getpid():
             return
         try:
+            if not self.log.is_in_place() and (self.log.path.exists() or files_of(self.folder)):
+                self._fail("another recorder or result has its place")
+                self.log.file.close()
+                return
             if run is not None:
                 run.save(self.folder, overwrite=True)
             self.log.remove()
@@ -80,9 +93,12 @@ class Keeper:
 
     def _write(self) -> None:
         while not self.ended.wait(PAUSE):
-            self.flush()
+            try:
+                self.flush()
+            except Exception as error:  # noqa: BLE001 - the steps wait on, and the loop's next look at them raises
+                self._fail(f"{type(error).__name__}: {error}"[:200])
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: OSError | str) -> None:
         if not self.fails:
             self.fails = True
             warnings.warn(

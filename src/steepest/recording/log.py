@@ -50,6 +50,13 @@ class Log:
         while block:
             block = block[self.file.write(block) :]
 
+    def is_in_place(self) -> bool:
+        """Tell whether the file still has its name, which another recorder may have taken."""
+        try:
+            return os.path.samestat(os.fstat(self.file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False
+
     def remove(self) -> None:
         """Close the log and remove its file."""
         self.file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -19,6 +20,9 @@ PLAIN = frozenset(
     | {np.dtype(kind).type for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")}
 )
 
+# The squares of smaller numbers are not normal floats.
+SMALL = 1e-150
+
 
 class Remote:
     """An array on a device, with the copy of it that nobody else can change or delete.
@@ -27,12 +31,17 @@ class Remote:
     ----------
     array : array
         The copy.
+
+    Attributes
+    ----------
+    shape : tuple
+        Its shape, which is known even if the device fails.
     """
 
-    __slots__ = ("array",)
+    __slots__ = ("array", "shape")
 
     def __init__(self, array: Array) -> None:
-        self.array = array
+        self.array, self.shape = array, tuple(map(int, np.shape(array)))
 
 
 def all_taken(leaves: Sequence[tuple[str, Array]], norms: bool) -> list[np.ndarray | Remote]:
@@ -66,10 +75,41 @@ def _norm_of(leaf: Array, name: str) -> np.ndarray | Remote:
         return Remote(leaf.detach().float().norm())
     if _is_of_cupy(leaf):
         return Remote((leaf.ravel() ** 2).sum() ** 0.5)
-    found = taken(leaf, name)
+    # A large array of doubles is not copied for its norm.
+    found = leaf if type(leaf) is np.ndarray and leaf.dtype == float else taken(leaf, name)
     assert isinstance(found, np.ndarray)
+    return norms_of(found.reshape(1, -1))[0]
+
+
+def norms_of(rows: np.ndarray) -> np.ndarray:
+    """Return the norm of each row, also of numbers whose squares are beyond the floats.
+
+    Parameters
+    ----------
+    rows : array of shape (rows, numbers)
+        The rows.
+
+    Returns
+    -------
+    array of shape (rows,)
+        The norms.
+
+    Examples
+    --------
+    >>> norms_of(np.array([[3.0, 4.0], [3e200, 4e200], [np.inf, 0.0]]))
+    array([5.e+000, 5.e+200,     inf])
+    """
     with np.errstate(all="ignore"):
-        return np.asarray(np.linalg.norm(found.ravel()))
+        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        # The squares of smaller numbers lose digits, and those of larger ones are infinite.
+        odd = np.flatnonzero(~((norms > SMALL) & (norms < np.inf)))
+        if len(odd) and rows.shape[1]:
+            scale = np.abs(rows[odd]).max(axis=1)
+            usual = (scale > 0) & (scale < np.inf)
+            odd, scale = odd[usual], scale[usual]
+            scaled = rows[odd] / scale[:, None]
+            norms[odd] = scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    return norms
 
 
 @lru_cache
@@ -130,8 +170,8 @@ def taken(value: Array, name: str) -> np.ndarray | Remote:
     return _real(_host(value, name), value, name)
 
 
-def fetched(arrays: Sequence[np.ndarray | Remote]) -> list[np.ndarray]:
-    """Return arrays of NumPy, with those on devices fetched together.
+def fetched(arrays: Sequence[np.ndarray | Remote]) -> tuple[list[np.ndarray], str]:
+    """Return arrays of NumPy, with those on devices fetched together, and why some could not be; they are NaN.
 
     Parameters
     ----------
@@ -140,23 +180,37 @@ def fetched(arrays: Sequence[np.ndarray | Remote]) -> list[np.ndarray]:
 
     Returns
     -------
-    list of array
+    arrays : list of array
         Arrays of doubles.
+    fault : str
+        The last error of a device; "" if there was none.
     """
-    remote = [each.array for each in arrays if isinstance(each, Remote)]
-    if "jax" in sys.modules:
-        jax = sys.modules["jax"]
-        places = [k for k, array in enumerate(remote) if isinstance(array, jax.Array)]
-        for k, array in zip(places, jax.device_get([remote[k] for k in places]), strict=True):
-            remote[k] = array
-    ready = iter(remote)
-    return [np.asarray(_arrived(next(ready)) if isinstance(each, Remote) else each, dtype=float) for each in arrays]
+    of_jax = [each for each in arrays if isinstance(each, Remote) and _is_of_jax(each.array)]
+    together: dict[int, np.ndarray] = {}
+    if of_jax:
+        try:
+            found = sys.modules["jax"].device_get([each.array for each in of_jax])
+            together = {id(each): array for each, array in zip(of_jax, found, strict=True)}
+        except Exception:  # noqa: BLE001 - one of them was deleted, or the device is gone: each is tried by itself
+            pass
+    whole, fault = [], ""
+    for each in arrays:
+        if isinstance(each, Remote):
+            try:
+                array = np.asarray(together[id(each)] if id(each) in together else _arrived(each.array), dtype=float)
+            except Exception as error:  # noqa: BLE001 - a device that has failed raises errors of its own library
+                fault = f"{type(error).__name__}: {error}"[:200]
+                array = np.full(each.shape, np.nan)
+            whole.append(array)
+        else:
+            whole.append(np.asarray(each, dtype=float))
+    return whole, fault
 
 
 def _arrived(array: Array) -> np.ndarray:
-    if isinstance(array, np.ndarray):
-        return array
-    return _of_tensor(array) if hasattr(array, "detach") else array.get()
+    if hasattr(array, "detach"):
+        return _of_tensor(array)
+    return array.get() if _is_of_cupy(array) else np.asarray(array)
 
 
 def _is_of_jax(value: object) -> bool:
@@ -164,7 +218,8 @@ def _is_of_jax(value: object) -> bool:
 
 
 def _is_of_cupy(value: object) -> bool:
-    return hasattr(value, "get") and hasattr(value, "dtype") and hasattr(value, "copy")
+    # Columns of pandas have a `get`, too.
+    return hasattr(value, "__cuda_array_interface__") and hasattr(value, "get")
 
 
 def _check_jax(value: Array, name: str) -> None:
@@ -206,6 +261,8 @@ def _host(value: Array, name: str) -> np.ndarray:
 
 def _real(array: np.ndarray, given: object, name: str) -> np.ndarray:
     """Return an array as a copy of doubles; raise TypeError if it holds other things than real numbers."""
+    if isinstance(given, np.ma.MaskedArray) and given.dtype.kind in "fiub":
+        return np.where(np.ma.getmaskarray(given), np.nan, array.astype(float))
     if array.dtype.kind in "fiub":
         return np.array(array, dtype=float)
     if array.dtype.kind == "V" and "float" in str(array.dtype):
@@ -215,7 +272,33 @@ def _real(array: np.ndarray, given: object, name: str) -> np.ndarray:
             return np.array(array, dtype=float)
         except (TypeError, ValueError):
             pass
+        except OverflowError:
+            return np.array([number_of(each) for each in array.flat]).reshape(array.shape)
     raise TypeError(f"{name} is {quoted(given)}: it must hold real numbers")
+
+
+def number_of(value: Any) -> float:
+    """Return a number as a float; NaN for None, and an integer beyond the floats as infinity.
+
+    Parameters
+    ----------
+    value : number or None
+        The number.
+
+    Returns
+    -------
+    float
+        The float.
+
+    Examples
+    --------
+    >>> number_of(None), number_of(-(10**400)), number_of(3)
+    (nan, -inf, 3.0)
+    """
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def scalar(value: Any, name: str) -> float | np.ndarray | Remote | None:
@@ -250,8 +333,7 @@ def scalar(value: Any, name: str) -> float | np.ndarray | Remote | None:
     if type(value) in PLAIN:
         return value
     found = taken(value, name)
-    shape = found.array.shape if isinstance(found, Remote) else found.shape
-    size = int(np.prod([int(each) for each in shape]))
+    size = math.prod(found.shape)
     if size != 1:
         raise ValueError(f"{name} holds {size} numbers, and a step has one: give their sum or their mean")
     return found

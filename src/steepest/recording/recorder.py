@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import os
 import threading
+import warnings
+import weakref
 from collections import deque
+from itertools import pairwise
 from time import perf_counter
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 
+from steepest.derivatives.process.interrupts import uninterrupted
+from steepest.printable import quoted
 from steepest.recording.callbacks import WithCallbacks
 from steepest.recording.keeper import Keeper
-from steepest.recording.numbers import PLAIN, Remote, fetched, scalar
+from steepest.recording.numbers import PLAIN, Remote, fetched, norms_of, number_of, scalar
 from steepest.recording.rows import COLUMNS, PLACES, Rows
 from steepest.recording.run import RecordedRun
 from steepest.recording.trees import Reading, filled, structure_of
-from steepest.trace import MOST_COORDINATES, Event
+from steepest.trace import MOST_COORDINATES, Event, Trace
 from steepest.types import Array, Json, PyTree
 
 # Steps wait until there are so many, or so many numbers in their arrays, and are read together. Chosen, not measured:
@@ -27,6 +32,9 @@ MOST_NUMBERS = 1_000_000
 # A step with numbers alone is a tuple of the time, the value, the learning rate and the validation loss; a longer one
 # also has the point, the gradient and the iteration.
 SHORT = 4
+# By the number of the step among those that wait, the leaves of its point; and the same for gradients.
+Readings: TypeAlias = tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]
+LIVE: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 class Recorder(WithCallbacks):
@@ -77,7 +85,9 @@ class Recorder(WithCallbacks):
         self._began = perf_counter()
         self._waiting: deque[tuple[Any, ...]] = deque()
         self._numbers = 0
-        self._lock = threading.Lock()
+        # A handler of signals may ask for the run while steps are read.
+        self._lock = threading.RLock()
+        LIVE.add(self)
         self._rows = Rows()
         self._next = 0
         self._x: Reading | None = None
@@ -85,7 +95,8 @@ class Recorder(WithCallbacks):
         self._best: list[np.ndarray] | None = None
         self._best_value = math.nan
         self._least = self._least_point = math.inf
-        self._validated = False
+        self._validated = self._failed = False
+        self._value_iteration = self._point_iteration = -math.inf
         self._best_slope: list[np.ndarray] | None = None
 
     def step(
@@ -135,10 +146,11 @@ class Recorder(WithCallbacks):
         iteration: int | None,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Return a step with its arrays copied, after a look at whether they are like those before."""
-        value, learning_rate = scalar(value, "value"), scalar(learning_rate, "learning_rate")
-        validation = scalar(validation, "validation")
-        if iteration is not None and (isinstance(iteration, bool) or int(iteration) != iteration):
-            raise ValueError(f"iteration={iteration!r:.40} is no whole number")
+        if type(value) not in PLAIN or type(learning_rate) not in PLAIN or type(validation) not in PLAIN:
+            value, learning_rate = scalar(value, "value"), scalar(learning_rate, "learning_rate")
+            validation = scalar(validation, "validation")
+        if iteration is not None:
+            iteration = _whole(iteration)
         point = None if x is None else Reading(x, "x")
         slope = None if gradient is None else Reading(gradient, "gradient")
         with self._lock:
@@ -202,7 +214,7 @@ class Recorder(WithCallbacks):
             "layout": self._rows.layout(),
             "maximized": self.maximize,
             "title": self.title,
-            "value": self._best_value,
+            "value": self._fun(),
             "trees": [None if each is None else each.to_json() for each in (self._x, self._gradient)],
         }
         arrays = {"rows": block}
@@ -215,21 +227,40 @@ class Recorder(WithCallbacks):
     def _drain(self) -> None:
         """Move the waiting steps into the rows; devices are asked once."""
         steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        self._numbers = 0
         if not steps:
             return
-        numbers, readings = _arrived(steps)
+        before, self._numbers = (self._next, self._validated), 0
+        try:
+            numbers, readings, fault = _arrived(steps)
+            with uninterrupted():
+                self._take(steps, numbers, readings)
+        except BaseException:
+            # Ctrl-C, or no memory: the steps wait on.
+            self._waiting.extendleft(reversed(steps))
+            self._next, self._validated = before
+            raise
+        if fault and not self._failed:
+            self._failed = True
+            warnings.warn(
+                f"numbers on a device could not be fetched, and are NaN in the recording: {fault}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _take(self, steps: list[tuple[Any, ...]], numbers: np.ndarray, readings: Readings) -> None:
+        """Add steps, whose numbers have arrived, to the rows and to the log."""
         wide = any(len(step) > SHORT for step in steps)
         scalars = np.full((len(steps), len(COLUMNS)), np.nan)
         scalars[:, PLACES["seconds"]] = numbers[:, 0] - self._began
         scalars[:, [PLACES["value"], PLACES["step_size"], PLACES["validation"]]] = numbers[:, 1:]
         scalars[:, PLACES["iteration"]] = self._iterations(steps, numbers)
         points = self._points(steps, readings[0]) if wide else None
-        parts = self._parts(steps, readings) if wide else [None] * 3
+        parts = self._parts(steps, readings, points) if wide else [None] * 3
         if parts[1] is not None:
-            scalars[:, PLACES["gradient_norm"]] = np.sqrt(np.sum(parts[1] ** 2, axis=1))
-        self._remember(scalars[:, PLACES["value"]], readings)
-        self._note(self._rows.append(scalars, parts, points))
+            scalars[:, PLACES["gradient_norm"]] = norms_of(parts[1])
+        block = self._rows.append(scalars, parts, points)
+        self._remember(scalars, readings)
+        self._note(block)
 
     def _iterations(self, steps: list[tuple[Any, ...]], numbers: np.ndarray) -> np.ndarray:
         """Return the number of each step; a validation loss alone has that of the step before."""
@@ -262,45 +293,103 @@ class Recorder(WithCallbacks):
         return None if first.is_large else _stacked(readings, len(steps), len(self._rows.names))
 
     def _parts(
-        self, steps: list[tuple[Any, ...]], readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]
+        self, steps: list[tuple[Any, ...]], readings: Readings, points: np.ndarray | None
     ) -> list[np.ndarray | None]:  # fmt: skip
         """Return the norms of the leaves of points and gradients, and the gradients."""
-        if readings[1] and not self._rows.slopes:
+        slopes = None
+        if readings[1]:
             first = steps[min(readings[1])][5]
-            size = first.size if first.size <= MOST_COORDINATES else 0
-            self._rows.widen(slopes=first.names, gradients=size)
+            if not self._rows.slopes:
+                size = first.size if first.size <= MOST_COORDINATES else 0
+                self._rows.widen(slopes=first.names, gradients=size)
+            slopes = None if first.is_large else _stacked(readings[1], len(steps), first.size)
         norms = [
-            _stacked(
-                {k: [np.asarray(_norm(leaf)) for leaf in leaves] for k, leaves in found.items()}, len(steps), width
+            _leaf_norms(found, len(steps), len(names), whole)
+            for found, names, whole in zip(
+                readings, (self._rows.leaves, self._rows.slopes), (points, slopes), strict=True
             )
-            for found, width in zip(readings, (len(self._rows.leaves), len(self._rows.slopes)), strict=True)
         ]
-        gradients = self._rows.gradients
-        return [*norms, _stacked(readings[1], len(steps), gradients) if gradients else None]
+        return [*norms, slopes if self._rows.gradients else None]
 
-    def _remember(
-        self, values: np.ndarray, readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]
-    ) -> None:  # fmt: skip
+    def _remember(self, scalars: np.ndarray, readings: Readings) -> None:
         """Keep the point with the best value, and its gradient; without values the last point."""
-        signed = np.where(np.isfinite(values), -values if self.maximize else values, np.inf)
-        here = [k for k in readings[0] if np.isfinite(signed[k])]
-        if np.isfinite(signed).any():
-            least = int(np.argmin(signed))
-            if not signed[least] >= self._least:
-                self._least = float(signed[least])
-                self._best_value = float(values[least])
-        large = self._x is not None and self._x.is_large
-        if large or not readings[0]:
+        values, iterations = scalars[:, PLACES["value"]], scalars[:, PLACES["iteration"]]
+        found = [(k, readings[0][k], readings[1].get(k)) for k in readings[0]]
+        if self._rows.mended:
+            # Rows have filled others, or were dropped.
+            last = np.minimum.accumulate(iterations[::-1])[::-1]
+            found = [each for each in found if iterations[each[0]] < np.append(last, np.inf)[each[0] + 1]]
+            self._forget()
+            kept = self._rows.collector.trace()
+            if self._x is not None and self._x.size <= MOST_COORDINATES:
+                values, iterations = kept.columns["value"], kept.columns["iteration"]
+                found = self._kept(kept)
+            else:
+                alive = np.isin(iterations, kept.columns["iteration"])
+                found = [each for each in found if alive[each[0]]]
+                self._choose_value(kept.columns["value"], kept.columns["iteration"])
+                if self._best is None:
+                    # The points of the rows are not at hand, and a worse one is not the best.
+                    self._least_point = self._least
+                values = np.where(alive, values, np.nan)
+        signed = self._choose_value(values, iterations)
+        if (self._x is not None and self._x.is_large) or not found:
             return
-        k = min(here, key=signed.__getitem__) if here else max(readings[0])
-        better = signed[k] < self._least_point if here else not np.isfinite(self._least_point)
+        here = [each for each in found if np.isfinite(signed[each[0]])]
+        k, point, slope = min(here, key=lambda each: signed[each[0]]) if here else found[-1]
+        if here:
+            better = signed[k] < self._least_point or (self._best is None and signed[k] == self._least_point)
+        else:
+            better = not np.isfinite(self._least_point)
         if better:
-            self._least_point = float(signed[k])
-            self._best, self._best_slope = readings[0][k], readings[1].get(k)
+            self._least_point, self._point_iteration = float(signed[k]), float(iterations[k])
+            self._best, self._best_slope = point, slope
+
+    def _choose_value(self, values: np.ndarray, iterations: np.ndarray) -> np.ndarray:
+        """Keep the best value, and return the values with their sign turned so that lower is better."""
+        signed = np.where(np.isfinite(values), -values if self.maximize else values, np.inf)
+        least = int(np.argmin(signed)) if len(signed) else -1
+        if len(signed) and signed[least] < self._least:
+            self._least, self._best_value = float(signed[least]), float(values[least])
+            self._value_iteration = float(iterations[least])
+        return signed
+
+    def _forget(self) -> None:
+        """Forget the best value and the best point if their rows were dropped."""
+        if self._value_iteration >= self._rows.back_to:
+            self._least, self._best_value = math.inf, math.nan
+        if self._point_iteration >= self._rows.back_to:
+            self._least_point, self._best, self._best_slope = math.inf, None, None
+
+    def _kept(self, kept: Trace) -> list[tuple[int, list[np.ndarray], list[np.ndarray] | None]]:
+        """Return the points of the rows, and their gradients, as leaves."""
+        found = []
+        columns = [kept.columns[f"gradient {k}"] for k in range(self._rows.gradients)]
+        slopes = np.column_stack(columns) if columns else np.full((len(kept), 1), np.nan)
+        for k in np.flatnonzero(~np.isnan(kept.x).all(axis=1)).tolist():
+            slope = None if np.isnan(slopes[k]).all() else _leaves(self._gradient, slopes[k])
+            found.append((k, _leaves(self._x, kept.x[k]), slope))
+        return found
 
     def _run(self) -> RecordedRun:
         best = _built(self._x, self._best), _built(self._gradient, self._best_slope)
-        return RecordedRun._of(self._rows, *best, self._best_value, self.maximize, self.title, self._error)
+        return RecordedRun._of(self._rows, *best, self._fun(), self.maximize, self.title, self._error)
+
+    def _fun(self) -> float:
+        """Return the value at the best point; the best value if no point has one."""
+        if self._best is None or not math.isfinite(self._least_point):
+            return self._best_value
+        return -self._least_point if self.maximize else self._least_point
+
+
+def _whole(iteration: Any) -> int:
+    """Return the number of a step; floats count to 2**53."""
+    try:
+        if not isinstance(iteration, bool | str) and int(iteration) == iteration and abs(iteration) < 2**53:
+            return int(iteration)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"iteration={quoted(iteration)} is no whole number: give the number of the step, or leave it out")
 
 
 def _built(reading: Reading | None, leaves: list[np.ndarray] | None) -> PyTree:
@@ -324,20 +413,19 @@ def _form(reading: Reading) -> str:
     return ", ".join(parts[:3]) + ", …" * (len(parts) > 3)
 
 
-def _arrived(
-    steps: list[tuple[Any, ...]],
-) -> tuple[np.ndarray, tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]]]:
-    """Return the numbers of steps, and the leaves of their points and gradients; devices are asked once."""
-    readings: tuple[dict[int, list[np.ndarray]], dict[int, list[np.ndarray]]] = ({}, {})
+def _arrived(steps: list[tuple[Any, ...]]) -> tuple[np.ndarray, Readings, str]:
+    """Return the numbers of steps, and the leaves of their points and gradients, and the error of a device, if any."""
+    readings: Readings = ({}, {})
     if all(len(step) == SHORT for step in steps):
-        return np.array(steps, dtype=float), readings
+        return _numbers(steps), readings, ""
     held: list[np.ndarray | Remote] = []
     for step in steps:
         if len(step) > SHORT:
             held += [each for each in step[1:4] if isinstance(each, np.ndarray | Remote)]
             held += [array for reading in step[4:6] if reading is not None for array in reading.arrays]
-    arrived = iter(fetched(held))
-    rows = []
+    ready, fault = fetched(held)
+    arrived = iter(ready)
+    rows: list[tuple[Any, ...]] = []
     for k, step in enumerate(steps):
         if len(step) == SHORT:
             rows.append(step)
@@ -347,18 +435,50 @@ def _arrived(
         for found, reading in zip(readings, step[4:6], strict=True):
             if reading is not None:
                 found[k] = [next(arrived) for _ in reading.arrays]
-    return np.array(rows, dtype=float), readings
+    return _numbers(rows), readings, fault
+
+
+def _numbers(rows: list[tuple[Any, ...]]) -> np.ndarray:
+    try:
+        return np.array(rows, dtype=float)
+    except OverflowError:
+        # An integer of Python may be larger than all floats.
+        return np.array([[number_of(each) for each in row] for row in rows])
 
 
 def _stacked(found: dict[int, list[np.ndarray]], rows: int, width: int) -> np.ndarray | None:
     if not found:
         return None
+    flat = np.concatenate([leaf.ravel() for leaves in found.values() for leaf in leaves]).reshape(len(found), width)
+    if len(found) == rows:
+        return flat
     whole = np.full((rows, width), np.nan)
-    for k, leaves in found.items():
-        whole[k] = np.concatenate([np.ravel(leaf) for leaf in leaves])
+    whole[list(found)] = flat
     return whole
 
 
-def _norm(leaf: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return np.asarray(np.linalg.norm(leaf.ravel()))
+def _leaf_norms(
+    found: dict[int, list[np.ndarray]], rows: int, width: int, whole: np.ndarray | None
+) -> np.ndarray | None:  # fmt: skip
+    """Return the norm of each leaf, row by row; without the whole rows the leaves are norms already."""
+    if not found or whole is None:
+        return _stacked(found, rows, width)
+    ends = np.cumsum([leaf.size for leaf in next(iter(found.values()))]).tolist()
+    return np.column_stack([norms_of(whole[:, begin:end]) for begin, end in pairwise([0, *ends])])
+
+
+def _leaves(reading: Reading | None, flat: np.ndarray) -> list[np.ndarray]:
+    """Return flat numbers as the leaves of a tree."""
+    assert reading is not None
+    ends = np.cumsum([math.prod(shape) for shape in reading.shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), reading.shapes, strict=True)]
+
+
+def _unlock() -> None:
+    """Give each recorder of a process that was just forked another lock: the thread that held it is not there."""
+    for recorder in list(LIVE):
+        recorder._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)

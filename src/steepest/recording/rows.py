@@ -30,6 +30,10 @@ class Rows:
         The names of the leaves of the gradients.
     gradients : int
         The number of coordinates of the gradients; 0 if they are not recorded.
+    mended : bool
+        Whether the rows that came last have filled or dropped rows before them.
+    back_to : float
+        The least iteration that they have gone back to; infinite if none.
     """
 
     def __init__(self) -> None:
@@ -38,6 +42,8 @@ class Rows:
         self.slopes: list[str] = []
         self.gradients = 0
         self.count, self.iteration = 0, -math.inf
+        self.mended = False
+        self.back_to = math.inf
         self.collector = self._collector()
 
     def _collector(self) -> Collector:
@@ -93,6 +99,7 @@ class Rows:
         A row with the iteration of the row before fills what that lacks. If that lacks nothing of it, or if the
         iteration is lower, the loop has gone back, and the rows from there on are dropped.
         """
+        self.mended, self.back_to = False, math.inf
         kept = np.ones(len(block), dtype=bool)
         width = len(self.collector.scalars) - 1
         # NaN and infinite values are rows like others; the numbers of iterations are always finite.
@@ -124,12 +131,14 @@ class Rows:
         both[[PLACES["iteration"], PLACES["evaluations"], PLACES["seconds"]]] = False
         if both.any():
             return False
+        self.mended = True
         missing = np.isnan(old)
         old[missing] = row[missing]
         return True
 
     def _go_back(self, iteration: float) -> None:
         """Drop the rows of an iteration and of all after it."""
+        self.mended, self.back_to = True, min(self.back_to, iteration)
         dropped = self.collector.cut("iteration", iteration)
         last = self.collector.last
         self.count = 0 if last is None else int(last[0]) + 1

@@ -113,6 +113,13 @@ class RecordedRun(Run):
 
     __hash__ = None
 
+    def _extreme(self) -> str:
+        # The least of the values that were recorded, which needs not be a minimum.
+        return "highest" if self.maximized else "lowest"
+
+    def _work(self) -> str:
+        return f"{self.nfev:,} values and {self.njev:,} gradients recorded"
+
     def _further(self) -> dict[str, np.ndarray]:
         """Return the arrays that other runs lack."""
         norms = {f"leaf/{name}": array for name, array in self.leaf_norms.items()}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.structure import Structure
-from steepest.recording.numbers import PLAIN, all_taken
+from steepest.printable import quoted
+from steepest.recording.numbers import PLAIN, Remote, all_taken
 from steepest.types import Array, Json, PyTree
 
 # Beyond so many coordinates only the norms of the leaves are recorded: the projections of a sketch would take 13 MB at
 # this size, and each point 0.8 MB. Chosen, not measured.
 MOST_RECORDED = 100_000
+# The names of the leaves of a point that is one array.
+ALONE = ["x"]
 
 
 class Reading:
@@ -34,20 +37,31 @@ class Reading:
         The names of the leaves; "x" if there are no names. Those of a gradient are the names of the point.
     shapes : list of tuple
         Their shapes.
-    arrays : list of array or Remote
+    arrays : sequence of array or Remote
         The leaves, or their norms if they are too large to be recorded.
     """
 
     __slots__ = ("arrays", "is_large", "names", "shapes", "size", "tree")
 
     def __init__(self, tree: PyTree, name: str) -> None:
+        if type(tree) is np.ndarray and 0 < tree.size <= MOST_RECORDED and tree.dtype.kind in "fiub":
+            # The usual case without the detours of trees.
+            self.tree, self.names, self.shapes, self.size, self.is_large = 0, ALONE, [tree.shape], tree.size, False
+            self.arrays: Sequence[np.ndarray | Remote] = [np.array(tree, dtype=float)]
+            return
         if type(tree) is np.ndarray or type(tree) in PLAIN:
             found = [("x", tree)]
         else:
             tree = listed(tree)
-            found = list(leaves_of(tree, "x", ""))
+            try:
+                found = list(leaves_of(tree, "x", ""))
+            except RecursionError:
+                raise ValueError(f"{name} contains itself, or is nested too deeply: give a flatter tree") from None
         self.tree = skeleton(tree, iter(range(len(found)))) if type(tree) is not np.ndarray else 0
         self.names = [each for each, _ in found]
+        if len(found) > 1 and len(set(self.names)) < len(found):
+            twice = next(each for each in self.names if self.names.count(each) > 1)
+            raise ValueError(f"{name} has two arrays with the name {quoted(twice)}: rename one of their keys")
         self.shapes = [tuple(map(int, np.shape(leaf))) for _, leaf in found]
         self.size = sum(map(math.prod, self.shapes))
         self.is_large = self.size > MOST_RECORDED
@@ -91,7 +105,7 @@ def listed(tree: PyTree) -> PyTree:
 
 def children_of(tree: PyTree) -> list[tuple[str, PyTree]] | None:
     """Return what a container holds, with names; None for an array or a number."""
-    if hasattr(tree, "items") and hasattr(tree, "keys"):
+    if hasattr(tree, "items") and hasattr(tree, "keys") and not hasattr(tree, "__array__"):
         return [(f".{key}", tree[key]) for key in tree]
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return [(f".{key}", value) for key, value in zip(tree._fields, tree, strict=True)]

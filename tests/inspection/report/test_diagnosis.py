@@ -100,14 +100,14 @@ def test_a_slow_function_is_not_probed(page, monkeypatch, bare, long_steps):
         yield Finding("warning", "kink", "A kink.", confidence=0.6)
 
     monkeypatch.setattr(rooms, "FINDERS", (finder,))
-    assert "judged from the trace alone" not in page(long_steps).one("section", id="findings").text
+    assert "judged from the record alone" not in page(long_steps).one("section", id="findings").text
     slow = st.gradient_descent(bowl, (9, 9), learning_rate=0.105, iterations=20)
     quick = slow.gradient_at
     monkeypatch.setattr(slow, "gradient_at", lambda x: (time.sleep(0.02), quick(x))[1])
     monkeypatch.setattr(patience.Patience.__init__, "__defaults__", (0.2,))
     text = page(slow).one("section", id="findings").text
     assert asked == [True, False]
-    assert "judged from the trace alone" in text
+    assert "judged from the record alone" in text
 
 
 def test_a_comparison_explains_the_runs_that_failed(page, finds, bare, long_steps):

@@ -14,7 +14,8 @@ from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.curvature import EXACT, Curvature, measured, seen
 from steepest.inspection.diagnosis.curvature import ROUNDING as OF_DIFFERENCES
 from steepest.inspection.diagnosis.function import FunctionAtHand
-from steepest.inspection.diagnosis.pace import Pace
+from steepest.inspection.diagnosis.loop import is_of_batches, is_plain
+from steepest.inspection.diagnosis.pace import OTHER, Pace
 from steepest.inspection.diagnosis.tail import Tail, tail_of
 from steepest.inspection.protocol import BasisLike, FitLike, ResultLike, TableFitLike
 from steepest.trace import Outcome, Trace
@@ -183,6 +184,8 @@ class Case:
             code = self.call.arguments.get("step")
             asked = "auto" if code is None else _schedule if _is_schedule(str(code)) else None
         direction = getattr(self.fit or self.run, "direction", {})
+        if self.is_loop and is_plain(self.size, self.points, self._recorded) is False:
+            direction = {"name": OTHER}
         return Pace.of(direction, asked, self.size, self.iteration, self.is_loop)
 
     @cached_property
@@ -192,8 +195,21 @@ class Case:
 
     @cached_property
     def is_batched(self) -> bool:
-        """Whether the steps were taken on batches of rows."""
-        return self.asked("batch_size") is not None
+        """Whether the steps were taken on batches of rows, as asked, or as the values of a loop show."""
+        return self.asked("batch_size") is not None or self._jumps
+
+    @cached_property
+    def _jumps(self) -> bool:
+        """Whether the values of a loop jump about as those of batches do."""
+        if not self.is_loop:
+            return False
+        return is_of_batches(self.value, self.slope, self.size, self.points, self._recorded)
+
+    @cached_property
+    def _recorded(self) -> np.ndarray | None:
+        """The gradients that a loop recorded, of what it lowered."""
+        given = getattr(self.run, "gradients", None)
+        return None if given is None else self.sign * np.asarray(given, dtype=float)
 
     @cached_property
     def noisy(self) -> bool:
@@ -265,9 +281,8 @@ class Case:
     @cached_property
     def gradients(self) -> np.ndarray | None:
         """The gradient of each row: recorded, or told by the moves of plain descent; None if they are not known."""
-        given = getattr(self.run, "gradients", None)
-        if given is not None:
-            return self.sign * np.asarray(given, dtype=float)
+        if self._recorded is not None:
+            return self._recorded
         x, pace = self.points, self.pace
         held = getattr(self.run, "bounds", {}) or getattr(self.run, "within", None) is not None
         known = pace.rule in ("Plain", "Momentum") or (pace.rule == "Nesterov" and not self._restarts)

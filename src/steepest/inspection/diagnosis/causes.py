@@ -14,25 +14,31 @@ class Cause(NamedTuple):
         The words for it.
     explains : tuple of str
         The names of causes that are only its consequences, and are not said beside it.
+    outranks : tuple of str
+        The names of causes that are its consequences unless they are surer than it is.
     """
 
     name: str
     explains: tuple[str, ...] = ()
+    outranks: tuple[str, ...] = ()
 
 
 # What a run that has no good way down seems to lack.
 SLOW = ("step far too small", "schedule ended too early", "too few iterations", "ill-conditioned")
 ENDLESS = ("unbounded below", "no finite optimum")
 STEPS = ("step above the stability limit", *SLOW)
+# The word of a table for columns that tell nothing by its model.
+NOTHING = "nothing learned"
 # Findings of equal confidence come in this order.
 CAUSES = (
     Cause(
         "wrong gradient",
         (*STEPS, "saddle", "kink", "plateau", "several minima", "noise of the function", *ENDLESS),
+        ("exploding weights", "unshuffled rows", "noise of mini-batches"),
     ),
     Cause("function raised"),
-    Cause("not finite", ("step above the stability limit",)),
-    Cause("step above the stability limit"),
+    Cause("not finite", ("step above the stability limit", *SLOW)),
+    Cause("step above the stability limit", (), ("exploding weights",)),
     Cause("unbounded below", (*STEPS, "saddle", "no finite optimum", "plateau")),
     Cause("no finite optimum", (*SLOW, "plateau")),
     Cause("separable classes", (*STEPS, "no finite optimum", "plateau", "exploding weights")),
@@ -68,10 +74,11 @@ CAUSES = (
     Cause("constant column"),
     Cause("duplicated column", ("ill-conditioned", "too few iterations", "plateau")),
     Cause("collinear columns", ("ill-conditioned", "too few iterations", "step far too small", "plateau")),
-    Cause("outliers", ("under-fitting", "ill-conditioned")),
+    Cause("outliers", ("under-fitting", "ill-conditioned", NOTHING)),
     Cause("class imbalance"),
     Cause("over-fitting"),
-    Cause("under-fitting"),
+    Cause("under-fitting", (NOTHING,)),
+    Cause(NOTHING),
     Cause("ill-conditioned"),
     Cause("step far too small"),
     Cause("schedule ended too early"),
@@ -81,3 +88,4 @@ CAUSES = (
 )
 ORDER = {cause.name: place for place, cause in enumerate(CAUSES)}
 EXPLAINS = {cause.name: cause.explains for cause in CAUSES}
+OUTRANKS = {cause.name: cause.outranks for cause in CAUSES}

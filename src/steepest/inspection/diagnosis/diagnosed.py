@@ -21,7 +21,7 @@ class Diagnosed:
         ----------
         probe : bool, optional
             Whether to evaluate the function again, by at most 20 gradients. Without, or if the function is not at
-            hand, the trace alone decides, with less confidence.
+            hand, the record alone decides, with less confidence.
 
         Returns
         -------

@@ -30,14 +30,13 @@ class Diagnosis(tuple[Finding, ...]):
     failure : str, optional
         The message of the run, if it failed; "" if it did not.
     from_trace : bool, optional
-        Whether the trace alone was judged, without evaluating the function again.
+        Whether the record alone was judged, without evaluating the function again.
     of : int, optional
         How many findings there are in all, if these are a part of them.
 
     Examples
     --------
-    >>> import steepest as st
-    >>> found = Diagnosis([st.Finding("warning", "few rows", "There are 12 rows.", "Give more rows.", confidence=0.9)])
+    >>> found = Diagnosis([Finding("warning", "few rows", "There are 12 rows.", "Give more rows.", confidence=0.9)])
     >>> print(found)
     1. Few rows (90 % sure)
        There are 12 rows.
@@ -77,14 +76,14 @@ class Diagnosis(tuple[Finding, ...]):
         return str(self)
 
     def remarks(self) -> list[str]:
-        """Return what holds for the whole diagnosis: that nothing was found, or that the trace alone was judged.
+        """Return what holds for the whole diagnosis: that nothing was found, or that the record alone was judged.
 
         Returns
         -------
         list of str
             Paragraphs, broken into lines.
         """
-        alone = "This was judged from the trace alone: the function was not evaluated again."
+        alone = "This was judged from the record alone: the function was not evaluated again."
         if self:
             return [_broken(alone)] if self.from_trace else []
         if self.of:

@@ -33,8 +33,8 @@ class FunctionAtHand:
         self.run = run
         self.sign = -1.0 if run.maximized else 1.0
         # A run that was loaded or recorded has no function.
-        at_hand = getattr(getattr(run, "fit", run), "objective", None) is not None
-        self.left = MOST_GRADIENTS if allowed and at_hand else 0.0
+        self.exists = getattr(getattr(run, "fit", run), "objective", None) is not None
+        self.left = MOST_GRADIENTS if allowed and self.exists else 0.0
         self._known: dict[tuple[str, bytes, bytes], Any] = {}
 
     @property

@@ -11,6 +11,8 @@ import numpy as np
 # Rules that give each parameter a rate of its own, so that a step moves it by about the step size.
 SCALED = ("AdaGrad", "RMSProp", "Adadelta", "Adam", "AdamW", "NAdam", "AMSGrad")
 WITH_VELOCITY = ("Momentum", "Nesterov")
+# The rule of a loop of the user's own whose moves are no plain steps.
+OTHER = "another"
 # Rules that learn the curvature, so that a step of 1 is right whatever the scales are.
 METRIC = ("BFGS", "LBFGS", "LevenbergMarquardt", "Newton")
 # A schedule has ended if its last size is below this share of its largest. Chosen: 1/k and 1/√k pass it after 10 and

@@ -53,7 +53,7 @@ def tail_of(value: np.ndarray, iteration: np.ndarray) -> Tail:
     --------
     >>> k = np.arange(200)
     >>> tail = tail_of(3 + 5 * np.exp(-0.01 * k), k)
-    >>> round(tail.rate, 6), round(tail.gap / (5 * np.exp(-1.99)), 6)
+    >>> round(tail.rate, 6), round(float(tail.gap / (5 * np.exp(-1.99))), 6)
     (0.01, 1.0)
     """
     known = np.isfinite(value)

@@ -13,6 +13,7 @@ from steepest.inspection.plots.display import Display
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE
 from steepest.printable import quoted
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +123,9 @@ class DescentDisplay(Display):
         known = [name for name in CLOCKS if name in trace.columns]
         if by not in known:
             raise ValueError(f"by={quoted(by)}: the trace of this run has no such column: give {' or '.join(known)}")
+        validation = trace.columns.get("validation")
+        # A recorded loop has this column, also if it gave no validation loss.
+        is_validated = validation is not None and not np.isnan(validation).all()
         return cls(
             trace.columns[by],
             trace.value,
@@ -129,7 +133,7 @@ class DescentDisplay(Display):
             counted=by,
             maximized=run.maximized,
             title=run.title,
-            validation=trace.columns.get("validation"),
+            validation=validation if is_validated else None,
             events=_events_of(run, trace.columns[by]),
         )
 
@@ -269,8 +273,10 @@ class DescentDisplay(Display):
                 ax.set_yscale("log")
         for k, (name, losses) in enumerate({"loss": self.value, "validation": validation}.items()):
             shown = np.where(np.isfinite(losses), np.clip(losses, -HUGE, HUGE), np.nan)
-            look = style.series(k, len(losses)) | {"label": name}
-            style.broken_line(ax, self.evaluations, shown, look, "" if k else style.NOT_FINITE)
+            # A loop may know the validation loss of some steps only: where it is not known, the line goes on.
+            drawn = ~np.isnan(losses) | ~np.isfinite(self.value)
+            look = style.series(k, int(drawn.sum())) | {"label": name}
+            style.broken_line(ax, self.evaluations[drawn], shown[drawn], look, "" if k else style.NOT_FINITE)
         if np.isfinite(validation).any():
             best = int(np.nanargmin(np.where(np.isfinite(validation), validation, np.nan)))
             at, star = self.evaluations[best], f"best, {self.counted} {self.evaluations[best]:,}"
@@ -280,7 +286,14 @@ class DescentDisplay(Display):
         """Draw the numbers of all rows, and return whether the axis is logarithmic."""
         finite = np.isfinite(numbers)
         if not finite.any():
-            ax.text(0.5, 0.5, "no finite number", color=style.GREY, transform=ax.transAxes, ha="center")
+            ax.text(
+                0.5,
+                0.5,
+                "not known" if np.isnan(numbers).all() else "no finite number",
+                color=style.GREY,
+                transform=ax.transAxes,
+                ha="center",
+            )
             return False
         shown = np.where(finite, np.minimum(numbers, HUGE), np.nan)
         positive = shown > 0
@@ -331,6 +344,8 @@ def _events_of(run: RunLike, clock: np.ndarray) -> dict[str, np.ndarray]:
         row = int(np.searchsorted(iterations, event.iteration))
         found.setdefault(event.kind, []).append(min(row, len(clock) - 1))
     where = {kind: clock[np.unique(rows)] for kind, rows in found.items()}
-    if "epoch" not in trace.columns and (rejected := np.flatnonzero(trace.rejected)).size:
+    # A log that skips steps has rejected none.
+    has_trials = "epoch" not in trace.columns and getattr(run, "outcome", None) != Outcome.RECORDED
+    if has_trials and (rejected := np.flatnonzero(trace.rejected)).size:
         where["rejected"] = clock[rejected]
     return where

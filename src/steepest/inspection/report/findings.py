@@ -68,6 +68,8 @@ SAID: dict[str, tuple[str, ...]] = {
     "duplicated column": (*_COLUMNS, *DEPENDENCES[:2]),
     "collinear columns": (*_COLUMNS, *DEPENDENCES[:2]),
     "ill-conditioned": _COLUMNS,
+    "outliers": ("nothing learned",),
+    "under-fitting": ("nothing learned",),
     "class imbalance": ("rare class", "rare classes"),
 }
 

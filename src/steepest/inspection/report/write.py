@@ -25,6 +25,7 @@ from steepest.inspection.templates import check_jinja, page
 from steepest.places import file_of, path_of
 from steepest.printable import MOST_LETTERS as MOST_NAME
 from steepest.printable import printable, quoted
+from steepest.trace import Outcome
 from steepest.writing import check_replaceable, new_file
 
 Reportable = ResultLike | RaceLike
@@ -40,6 +41,7 @@ KINDS = {
     "network": "Fit of a neural network",
     "tree": "Fit of a decision tree",
     "fit": "Fit of {model}",
+    "recorded": "A recorded loop",
     "function": "Descent of a function of {parameters}",
 }
 
@@ -210,7 +212,8 @@ def _kind_in_words(what: Reportable) -> str:
     count = what.trace.x.shape[1] if point is None else point.size
     name = type(model).__name__
     words = MODELS.get(name, f"a {name.lower()} model")
-    return KINDS[kind_of(what)].format(model=words, parameters=style.counted(count, "parameter")) + target
+    kind = "recorded" if what.outcome == Outcome.RECORDED else kind_of(what)
+    return KINDS[kind].format(model=words, parameters=style.counted(count, "parameter")) + target
 
 
 def _score(fit: TableFitLike) -> dict[str, object] | None:

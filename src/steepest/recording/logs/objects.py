@@ -52,7 +52,10 @@ def of_object(log: Any) -> tuple[Columns, str]:
         return found, type(log).__name__
     if hasattr(log, "columns") and hasattr(log, "__getitem__"):
         # A DataFrame writes cells that were not logged as NaN.
-        return _without_nan({str(name): np.asarray(log[name]).tolist() for name in log.columns}), "the table"
+        columns = {str(name): np.asarray(log[name]) for name in log.columns}
+        # Of columns with one name the first counts, as in files.
+        firsts = {name: (each if each.ndim == 1 else each[:, 0]).tolist() for name, each in columns.items()}
+        return _without_nan(firsts), "the table"
     if isinstance(log, str | bytes) or not isinstance(log, Iterable):
         raise TypeError(f"{quoted(log)} is no log: {ACCEPTED}")
     rows = list(log)

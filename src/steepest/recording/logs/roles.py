@@ -21,6 +21,8 @@ LOSSES = (
     "objective", "cost", "logloss", "crossentropy", "nll", "mse", "rmse", "mae", "mape", "rmsle", "deviance", "energy",
     "perplexity", "error", "err", "l1", "l2", "multi", "binary", "mlogloss", "entropy", "value", "fun",
 )  # fmt: skip
+# What rises as a model learns: no loss, even if it is the only column.
+SCORES = ("acc", "accuracy", "auc", "auroc", "f", "r", "score", "precision", "recall", "bleu", "iou", "map", "reward")
 STEPS = ("step", "globalstep", "iteration", "iter", "it", "update", "batch", "round", "trainerglobalstep", "iterations")
 EPOCHS = ("epoch", "epochs", "ep")
 RATES = ("lr", "learningrate", "stepsize", "lr0", "currentlr")
@@ -109,6 +111,12 @@ def roles_of(columns: Columns, what: str, loss: str | None = None, validation: s
             near = closest(name, columns)
             remedy = f"did you mean {quoted(near)}?" if near else f"it has {named(list(columns))}"
             raise ValueError(f"{option}={quoted(name)} is no column of numbers in {what}: {remedy}")
+    if not columns:
+        raise ValueError(f"{what} has no column of numbers: give a loss for each step")
+    if loss is not None and loss == validation:
+        raise ValueError(
+            f"loss={quoted(loss)} and validation={quoted(validation)} are one column: give two, or one of them"
+        )
     main = loss or _loss(columns, what)
     return Roles(
         main,
@@ -136,6 +144,10 @@ def _is_unseen(words: Sequence[str]) -> bool:
     return any(word in UNSEEN or word.rstrip("0123456789") in UNSEEN for word in words)
 
 
+def _is_score(words: Sequence[str]) -> bool:
+    return any(word.rstrip("0123456789") in SCORES for word in words)
+
+
 def _is_loss(words: Sequence[str], is_named: bool) -> bool:
     if is_named:
         return any(word.endswith((LOSS, "losses")) for word in words)
@@ -161,7 +173,7 @@ def _loss(columns: Columns, what: str) -> str:
                 f"{what} has several losses, {named(rivals)}: say which one it is with loss={quoted(rivals[0])}"
             )
         return best
-    if len(columns) == 1:
+    if len(columns) == 1 and not _others(columns) & set(columns) and not any(map(_is_score, words.values())):
         return next(iter(columns))
     unseen = [name for name, found in words.items() if _is_unseen(found) and (_is_loss(found, True))]
     if unseen:
@@ -176,7 +188,7 @@ def _loss(columns: Columns, what: str) -> str:
 
 def _others(columns: Columns) -> set[str | None]:
     """Return the columns that can be no loss."""
-    return {_first(columns, names) for names in (STEPS, EPOCHS, RATES, NORMS, TIMES)}
+    return {_first(columns, names) for names in (STEPS, EPOCHS, RATES, NORMS, TIMES)} - {None}
 
 
 def validation_beside(columns: Columns, loss: str) -> str | None:

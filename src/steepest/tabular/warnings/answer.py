@@ -41,7 +41,7 @@ def rare_class(fitted: FittedTable) -> Iterator[Finding]:
     rare = rare[np.argsort(counts[rare], kind="stable")]
     said = [f"{classes[k]!r} in {counts[k]:,} ({_percent(counts[k] / rows)})" for k in rare.tolist()]
     those = "that class" if len(rare) == 1 else "these classes"
-    text = f"of {rows:,} training rows {fitted.target} is {listed(said)}. Accuracy says little of {those}: "
+    text = f"of {rows:,} training rows {fitted.target} is {listed(said)}, so accuracy says little of {those}: "
     text += f"always guessing the most frequent class is right in {_percent(counts.max() / rows)}."
     cure = f"Judge the fit by its log loss, and by the confusion table (fit.score.confusion) for {those}."
     if isinstance(fitted.loss, LogLoss):

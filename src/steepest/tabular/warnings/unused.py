@@ -50,7 +50,7 @@ def left_out_columns(fitted: FittedTable) -> Iterator[Finding]:
     if constant := [column for column, reason in left_out if reason == "constant"]:
         have, they = ("has", "it was") if len(constant) == 1 else ("have", "they were")
         text = f"{listed(constant)} {have} one value in all training rows, so {they} left out."
-        cure = f"To say so: {option('drop', constant)}."
+        cure = f"There is nothing to do; with {option('drop', constant)} this warning goes away."
         yield Finding("warning", CONSTANT_TITLE, text, cure, changes={"drop": constant})
 
 

@@ -78,7 +78,7 @@ class TestOutliers:
         y[[3, 50]] += [60, -90]
         (found,) = linear(X, y).diagnose()
         assert found.name == "outliers"
-        assert found.text.startswith("Row 50 and row 3 (2 of 200 rows) own ")
+        assert found.text.startswith("Row 50 and row 3 (2 of 200 rows) make up ")
         cured = pasted(found, X, y)
         honest = linear(X, CLEAN)
         assert np.mean((cured.predict(X) - CLEAN) ** 2) < 1.1 * honest.fun
@@ -95,7 +95,7 @@ class TestOutliers:
         y = long.sum(axis=1) + random.normal(size=60_000)
         y[41_001] = 1e6
         (found,) = linear(long, y).diagnose()
-        assert found.text.startswith("Row 41001 owns 100 % ")
+        assert found.text.startswith("Row 41001 makes up 100 % ")
 
     def test_errors_with_long_tails_are_none(self):
         assert not names(linear(X, CLEAN + random.standard_t(4, ROWS)))

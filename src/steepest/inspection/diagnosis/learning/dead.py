@@ -14,6 +14,7 @@ from steepest.inspection.diagnosis.learning.network import NetworkFacts, network
 from steepest.inspection.diagnosis.learning.still import Still, still_arrays, still_units
 from steepest.inspection.diagnosis.learning.units import is_constant
 from steepest.inspection.diagnosis.learning.vanishing import vanished
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.inspection.protocol import HiddenLike
 
 # A few dead units are usual and harm little. From half of a layer on they are said in any case, and from a quarter on
@@ -98,7 +99,7 @@ def _seen(case: Case, network: NetworkFacts) -> Iterator[Finding]:
     if not is_much(worst.count / worst.units, network) or _begins_at_zero(network) or vanished(network) is not None:
         return
     layer, call = f"the layer of {worst.layer}", with_new_start(case, network, gain=2.0)
-    evidence = f"The weights that lead to them and away from them have no slope at all; judged from {source}."
+    evidence = f"The weights that lead to them and away from them have no slope at all, by {source}. {FROM_RECORD}"
     yield _finding(case, layer, worst.count, worst.units, evidence, call, 0.85)
 
 
@@ -106,7 +107,7 @@ def _without_points(case: Case) -> Iterator[Finding]:
     """Yield a finding from the slopes of whole arrays that a loop of the user's recorded."""
     if names := still_arrays(case):
         text = f"All hidden units of a layer are dead: the slopes of {' and '.join(names[:2])} are exactly zero."
-        evidence = "The loss can't get below that of a constant; judged from the recorded slopes of the arrays alone."
+        evidence = f"The loss can't get below that of a constant. {FROM_RECORD}"
         yield Finding("warning", NAME, text, CURE, evidence, "", picture_of(case), 0.75)
 
 

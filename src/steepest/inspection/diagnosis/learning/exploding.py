@@ -16,6 +16,7 @@ from steepest.inspection.diagnosis.learning.cure import (
     with_smaller_step,
 )
 from steepest.inspection.diagnosis.learning.network import NetworkFacts, network_of
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
 NAME = "exploding weights"
@@ -46,7 +47,10 @@ def exploding_weights(case: Case) -> Iterator[Finding]:
     told = [event for event in case.run.events if event.kind == "exploding weights"]
     if told and _is_worse(case):
         text = f"The weights of the network exploded from epoch {told[0].iteration:,} on."
-        evidence, cure = told[0].detail, "Let the library choose the steps, or take a much smaller one."
+        evidence, cure = (
+            f"The network itself noted it: {told[0].detail.rstrip('.')}.",
+            "Let the library choose the steps, or take a much smaller one.",
+        )
         yield Finding("warning", NAME, text, cure, evidence, own_cure(case, "silu"), picture_of(case), 0.93)
         return
     network = network_of(case)
@@ -55,8 +59,8 @@ def exploding_weights(case: Case) -> Iterator[Finding]:
         return
     if (spread := _spread(network)) is not None:
         text = (
-            f"The outputs grow from layer to layer, to {spread[0]:.3g} times their size, so that slopes and weights "
-            f"explode: the loss at the start is {spread[1]:.3g} times that of a constant."
+            f"The outputs grow from layer to layer, to {shown(spread[0])} times their size, so that slopes and weights "
+            f"explode: the loss at the start is {shown(spread[1])} times that of a constant."
         )
         cure = "Start with smaller random weights, of variance 1 / inputs (2 / inputs for ReLU)."
         evidence = "Measured by the outputs of the hidden layers at the start."
@@ -67,14 +71,14 @@ def exploding_weights(case: Case) -> Iterator[Finding]:
         name, factor, when = grown
         text = f"The weights exploded: those of {name} grew by a factor of {factor:,.3g} up to iteration {when:,}."
         if (gain := _gain(network)) > SPREAD**2:
-            evidence = f"The weights of the start multiply what goes in by up to {gain:,.0f}; judged from them alone."
+            evidence = f"The weights of the start multiply what goes in by up to {gain:,.0f}. {FROM_RECORD}"
             cure, call = (
                 "Start with smaller random weights, of variance 1 / inputs.",
                 with_new_start(case, network, 2.0),
             )
             yield Finding("warning", NAME, text, cure, evidence, call, picture_of(case), 0.88)
         else:
-            evidence, call = "Seen in the points of the trace.", with_smaller_step(case, network)
+            evidence, call = f"Seen in the recorded points. {FROM_RECORD}", with_smaller_step(case, network)
             yield Finding("warning", NAME, text, CURE, evidence, call, picture_of(case), 0.8)
 
 
@@ -132,11 +136,15 @@ def _of_arrays(case: Case) -> Iterator[Finding]:
     ):
         for name, each in (given or {}).items():
             sizes = np.asarray(each, dtype=float)
-            sizes = sizes[np.isfinite(sizes)]
-            if len(sizes) > 1 and sizes.max() >= most * max(sizes[0], 1.0) and _is_worse(case):
-                factor = sizes.max() / sizes[0] if sizes[0] else np.inf
-                text = f"The {what} exploded: the norm of those of {name} grew by a factor of {factor:,.3g}."
-                evidence = "Judged from the norms alone."
+            worse, known = ~(case.value <= case.value[0]), np.isfinite(sizes)
+            if len(sizes) != len(worse) or not (known & worse).any() or not known[0]:
+                continue
+            # Weights that grew while the loss fell went where they should, whatever their units.
+            usual, most_seen = float(sizes[known & ~worse].max(initial=sizes[0])), float(sizes[known & worse].max())
+            if most_seen >= most * max(usual, 1.0) and _is_worse(case):
+                grew = f"grew from {shown(usual)} to {shown(most_seen)}"
+                text = f"The {what} exploded: the norm of those of {name} {grew}."
+                evidence = f"The loss got worse meanwhile. {FROM_RECORD}"
                 yield Finding("warning", NAME, text, CURE, evidence, _slower(case), picture_of(case), 0.7)
                 return
 

@@ -11,6 +11,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.learning.network import constant_loss, least_constant
+from steepest.inspection.diagnosis.words import FROM_RECORD
 
 NAME = "over-fitting"
 # The loss on other rows has risen if it is this share above its least value, and by so many times its scatter.
@@ -64,7 +65,7 @@ def over_fitting(case: Case) -> Iterator[Finding]:
         if case.fit is not None:
             yield from _of_fit(case, seen)
         elif (rise := rise_of(_meanwhile(case.value, seen), case.validation[seen])) is not None:
-            yield _of_loop(case, rise, int(case.iteration[seen[rise.row]]))
+            yield _of_loop(case, rise, int(seen[rise.row]))
     elif case.fit is not None:
         yield from _left_out(case)
 
@@ -138,16 +139,18 @@ def _running_median(numbers: np.ndarray, width: int) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
 
 
-def _of_loop(case: Case, rise: Rise, when: int) -> Finding:
+def _of_loop(case: Case, rise: Rise, row: int) -> Finding:
+    unit = "epoch" if "epoch" in case.trace.columns else "iteration"
+    when = int(case.column(unit)[row])
     text = (
-        f"From iteration {when:,} on the model learns its training rows by heart: the loss on other rows rises from "
+        f"From {unit} {when:,} on the model learns its training rows by heart: the loss on other rows rises from "
         f"{rise.least:.3g} to {rise.last:.3g}, while that on the training rows falls from {rise.before:.3g} to "
         f"{rise.after:.3g}."
     )
     share = (rise.last - rise.least) / abs(rise.least) if rise.least else np.inf
-    evidence = f"The rise is {100 * share:.0f} % of the least loss; judged from the recorded losses."
-    cure = f"Stop at iteration {when:,}, or keep its parameters; a penalty or fewer parameters help too."
-    call = f"iterations = {when}" if case.call is None else str(case.call.changed(iterations=when))
+    evidence = f"The rise is {100 * share:.0f} % of the least loss. {FROM_RECORD}"
+    cure = f"Stop at {unit} {when:,}, or keep its parameters; a penalty or fewer parameters help too."
+    call = f"{unit}s = {when}" if case.call is None else str(case.call.changed(iterations=when))
     return Finding("warning", NAME, text, cure, evidence, call, "DescentDisplay", 0.93 if share > 2 * RISE else 0.8)
 
 
@@ -264,6 +267,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
     if base.shape[1] >= rows:
         text = f"The model passes through every row: it has {columns} columns for {rows} rows, and can fit any targets."
         evidence = "With as many parameters as rows the training loss says nothing about other rows."
+        picture = "PredictedDisplay"
     else:
         residual = y - base @ (base.T @ y)
         beyond = residual / np.maximum(1 - (base**2).sum(axis=1), 1e-12)
@@ -277,6 +281,7 @@ def _left_out(case: Case) -> Iterator[Finding]:
             f"The same prediction for every row has {whole:.3g}; each row was predicted by the fit to the other rows. "
             f"The model has {columns} columns for {rows} rows."
         )
+        picture = ""
     cure = "Give a penalty, fewer columns, or more rows."
     call = "" if case.call is None else str(case.call.changed(penalty="auto"))
-    yield Finding("warning", NAME, text, cure, evidence, call, "CoefficientsDisplay", 0.85)
+    yield Finding("warning", NAME, text, cure, evidence, call, picture, 0.85)

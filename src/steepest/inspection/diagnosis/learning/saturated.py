@@ -18,6 +18,7 @@ from steepest.inspection.diagnosis.learning.cure import (
 from steepest.inspection.diagnosis.learning.dead import told
 from steepest.inspection.diagnosis.learning.network import BIAS, NetworkFacts, network_of
 from steepest.inspection.diagnosis.learning.vanishing import vanished, vanished_arrays
+from steepest.inspection.diagnosis.words import FROM_RECORD
 
 NAME = "saturated units"
 CURE = "Start with smaller random weights, and give columns in standard units."
@@ -135,7 +136,7 @@ def _seen(case: Case, network: NetworkFacts | None) -> Iterator[Finding]:
                 f"The units that {pull.names[k]} leads to are at the flat ends of their curve: the loss pulls "
                 f"{max(by_weights, by_biases):,.0f} times less at them than at {pull.names[k + 1]}, which follows."
             )
-            evidence = f"Judged from {pull.source} alone."
+            evidence = f"Seen in {pull.source}. {FROM_RECORD}"
             call = "" if network is None else with_new_start(case, network)
             yield Finding("warning", NAME, text, CURE, evidence, call, picture_of(case), 0.8)
             return
@@ -150,7 +151,7 @@ def _pull(case: Case, network: NetworkFacts | None) -> Pull | None:
         sizes = {name: _root_mean_square(each) for name, each in slopes.items()}
         first = {name: float(np.asarray(norms[name], dtype=float)[0]) for name in slopes}
     elif network is not None and case.points is not None and np.isfinite(case.points).all():
-        far, source = case.points[-1] - case.points[0], "the points of the trace"
+        far, source = case.points[-1] - case.points[0], "the recorded points"
         sizes = {leaf.name: float(np.linalg.norm(leaf.of(far))) for leaf in network.leaves}
         first = {leaf.name: float(np.linalg.norm(leaf.of(case.points[0]))) for leaf in network.leaves}
     else:

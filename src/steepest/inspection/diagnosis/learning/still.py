@@ -90,9 +90,9 @@ def _moving(network: NetworkFacts) -> tuple[np.ndarray | None, str]:
         if np.isfinite(half).all():
             moved = np.ptp(half, axis=0) > 0
             if moved.any():
-                return moved, "the points of the trace alone"
+                return moved, "the recorded points"
             # All have come to rest; what never moved at all tells.
-            return (np.ptp(points, axis=0) > 0), "the points of the trace alone"
+            return (np.ptp(points, axis=0) > 0), "the recorded points"
     return None, ""
 
 

@@ -10,6 +10,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.learning.cure import picture_of, with_new_start
 from steepest.inspection.diagnosis.learning.network import NetworkFacts, network_of
+from steepest.inspection.diagnosis.words import FROM_RECORD
 
 NAME = "vanishing gradients"
 # The slopes of the first weights have vanished if they are this much smaller than the largest of a later layer: steps
@@ -38,12 +39,20 @@ def vanishing_gradients(case: Case) -> Iterator[Finding]:
     network = network_of(case)
     if network is None:
         if (arrays := vanished_arrays(case)) is not None:
-            yield _finding(case, *arrays, "Judged from the recorded slopes of the arrays alone.", "", 0.7)
+            yield _finding(case, *arrays, f"The slopes were recorded. {FROM_RECORD}", "", 0.7)
         return
     if network.remaining < NOT_LEARNT or (found := vanished(network)) is None:
         return
     first, last, ratio, source, sure = found
-    yield _finding(case, first, last, ratio, f"Judged from {source}.", with_new_start(case, network), sure)
+    yield _finding(
+        case,
+        first,
+        last,
+        ratio,
+        f"Measured by {source}." if case.function.is_at_hand else f"Seen in {source}. {FROM_RECORD}",
+        with_new_start(case, network),
+        sure,
+    )
 
 
 def vanished(network: NetworkFacts) -> tuple[str, str, float, str, float] | None:
@@ -82,7 +91,7 @@ def _slopes(network: NetworkFacts) -> tuple[dict[str, float], str, float]:
         step = points[1] - points[0]
         return (
             {leaf.name: float(np.linalg.norm(leaf.of(step))) for leaf in network.leaves},
-            "the first step alone",
+            "the first step",
             0.75,
         )
     return {}, "", 0.0

@@ -13,6 +13,7 @@ from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.rows import Batches, batches, gain, is_much, row_gradients
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false, number
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "noise of mini-batches"
@@ -56,7 +57,7 @@ def batch_noise(case: Case) -> Iterator[Finding]:
     if not is_much(excess, float(tail.series[0]), float(tail.half.mean())):
         return
     gradients = row_gradients(case, batch) if gradients is None else gradients
-    evidence = "Judged from the trace alone."
+    evidence = FROM_RECORD
     if gradients is not None:
         noise = float(gradients.var(axis=0, ddof=1).sum()) / batch.size
         signal = float(gradients.mean(axis=0) @ gradients.mean(axis=0))
@@ -72,7 +73,8 @@ def batch_noise(case: Case) -> Iterator[Finding]:
         "warning",
         NAME,
         f"The loss stopped falling and hovers about {excess:.2g} above what it could be, because each step of "
-        f"{batch.rate:.3g} follows only {batch.size} rows, which point in another direction than all rows.",
+        f"{batch.rate:.3g} follows only {batch.size} row{'s' * (batch.size != 1)}, and so few rows point in another "
+        "direction than all.",
         _cure(case, batch, excess, tail),
         evidence,
         _call(case, batch),
@@ -127,8 +129,12 @@ def _recorded(case: Case) -> Iterator[Finding]:
     known = slope[np.isfinite(slope) & (slope > 0)]
     last = known[len(known) // 2 :]
     gradients = getattr(case.run, "gradients", None)
-    evidence, confidence = "Judged from the trace alone.", 0.6
+    evidence, confidence = FROM_RECORD, 0.6
+    checked = case.validation[np.isfinite(case.validation)]
     if len(last) >= 8:
+        # Without a learning rate nothing tells what the noise of the gradients costs, nor whether the rate went to 0.
+        if not len(rate):
+            return
         # A gradient without noise changes smoothly.
         if float(np.median(np.abs(np.diff(np.log(last), 2)))) < ROUGH:
             return
@@ -147,7 +153,11 @@ def _recorded(case: Case) -> Iterator[Finding]:
         # On a bowl, independent noise in the gradient leaves step × noise² / 4 of the loss.
         excess = float(rate[-1]) * float(np.mean(last**2)) / 4 if len(rate) else tail.spread
     else:
-        excess = tail.spread
+        # The losses of batches differ as their rows do, at the best point, too. Those of the same other rows do not.
+        hovers = Tail(checked)
+        if not len(rate) or not hovers.is_long or hovers.still_falls or hovers.still_rises:
+            return
+        excess = hovers.spread
     start = float(tail.series[: max(1, len(tail.series) // 50)].mean())
     descent = start - (float(tail.half.mean()) - excess)
     # Without gradients a loop that did not get below its start shows nothing.

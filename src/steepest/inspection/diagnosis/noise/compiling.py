@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "recompilation"
@@ -19,6 +20,8 @@ SHARE = 0.5
 # In a recorded loop a step that takes so many times longer than the others did something else, and if more than a few
 # do, and together take most of the time, it was not the first compilation.
 LONGER, LEAST_SLOW, LEAST_SECONDS = 20.0, 3, 0.02
+# Other programs interrupt a quick loop, too, and that costs less than this in all.
+LEAST_TOTAL = 0.3
 
 
 def compiling(case: Case) -> Iterator[Finding]:
@@ -55,7 +58,7 @@ def compiling(case: Case) -> Iterator[Finding]:
             " outside of loops, and pass numbers that change by args=.",
             "Compiled code is kept for the function object, the shapes of its arrays and the rules of the descent.",
             str(case.call.changed(seconds=None)),
-            "LedgerDisplay",
+            "",
             0.85,
         )
 
@@ -83,7 +86,7 @@ def _recorded(case: Case, spent: np.ndarray) -> Iterator[Finding]:
     share = float(spent[slow].sum()) / max(float(spent.sum()), 1e-300)
     # Steps at equal distances are those that log or save.
     apart = np.diff(np.flatnonzero(slow))
-    if slow.sum() < LEAST_SLOW or share < SHARE or np.ptp(apart) == 0:
+    if slow.sum() < LEAST_SLOW or spent[slow].sum() < LEAST_TOTAL or share < SHARE or np.ptp(apart) == 0:
         return
     yield Finding(
         "warning",
@@ -92,8 +95,8 @@ def _recorded(case: Case, spent: np.ndarray) -> Iterator[Finding]:
         f"each, and the others {usual:.2g} s: such steps compile the code again, or wait for something.",
         "Keep the shapes of the arrays the same from step to step, such as by dropping a short last batch, and don't"
         " make a new function or a new compiled function in the loop.",
-        "Judged from the times alone.",
+        f"Only the times were looked at. {FROM_RECORD}",
         "",
-        "LedgerDisplay",
+        "",
         0.55,
     )

@@ -19,6 +19,7 @@ from steepest.inspection.diagnosis.noise.rows import (
 )
 from steepest.inspection.diagnosis.noise.tail import Tail
 from steepest.inspection.diagnosis.noise.written import is_false
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "unshuffled rows"
@@ -76,10 +77,10 @@ def order(case: Case) -> Iterator[Finding]:
         "The rows are in an order, and the batches were taken in it (shuffle=False): each batch holds rows that are "
         f"alike and pulls its own way, and the loss ended at least {excess:.2g} above what it could be.",
         "Shuffle the rows in each epoch.",
-        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times more than blocks of"
+        f"Blocks of neighbouring rows have {of} that differ {math.sqrt(times):.1f} times as much as those of"
         " rows in a random order.",
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
-        "NoiseConeDisplay",
+        "DescentDisplay",
         0.96 if of == "gradients" else 0.95,
     )
 
@@ -133,7 +134,7 @@ def _from_trace(case: Case, tail: Tail) -> Iterator[Finding]:
         "Each epoch ends in the same place, where the gradient of all rows is still "
         f"{last[-1]:.2g}: the batches come in the same order (shuffle=False), and the last ones always pull one way.",
         "Shuffle the rows in each epoch.",
-        "Judged from the trace alone.",
+        FROM_RECORD,
         str(case.call.changed(shuffle="rows")) if case.call is not None else "",
         "DescentDisplay",
         0.7,
@@ -146,8 +147,12 @@ def _recorded(case: Case) -> Iterator[Finding]:
     # The first third may still fall, and a hundred passes show as much as a thousand.
     last = np.flatnonzero(rows)[int(rows.sum()) // 3 :][-MOST_STEPS:]
     rates = case.size[np.isfinite(case.size)]
-    # Learning rates that go up and down make such swings, too.
-    if len(last) < LEAST_PASSES * LEAST_PERIOD or (len(rates) and np.ptp(rates) > 0.1 * rates.max()):
+    # Learning rates that go up and down make such swings, too, and so do steps on a smooth function that are too long.
+    if (
+        not case.is_batched
+        or len(last) < LEAST_PASSES * LEAST_PERIOD
+        or (len(rates) and np.ptp(rates) > 0.1 * rates.max())
+    ):
         return
     value = case.value[last]
     gradients = getattr(case.run, "gradients", None)
@@ -180,9 +185,9 @@ def _recorded(case: Case) -> Iterator[Finding]:
         NAME,
         f"The loss swings every {period} steps, by about {np.ptp(profile):.2g}, always in the same way: "
         "each pass takes the rows in the same order, so the last batches of a pass always pull to their side.",
-        "Shuffle the rows before each pass, as in this line.",
+        "Shuffle the rows before each pass.",
         f"From one pass to the next the {what} correlate by {correlation:.2f}, and from one step to the next by "
-        f"{neighbours:.2f}. Judged from the trace alone.",
+        f"{neighbours:.2f}. {FROM_RECORD}",
         "order = np.random.permutation(len(X))",
         "DescentDisplay",
         0.8,
@@ -205,7 +210,10 @@ def _period(series: np.ndarray) -> tuple[int, float, float] | None:
     # The first low lag ends the peak at 0, which a slow swing has, too.
     low = np.flatnonzero(correlation < NEIGHBOURS / 2)
     beyond = np.arange(max(int(low[0]), LEAST_PERIOD), len(lags)) if len(low) else lags[:0]
-    if not len(beyond) or correlation[beyond].max() < REPEATS:
+    if not len(beyond) or not correlation[beyond].max() >= REPEATS:
+        return None
+    # Steps that jump to and fro over a minimum have a period of 2, and all its multiples.
+    if correlation[int(low[0]) : LEAST_PERIOD].max(initial=0.0) > 0.9 * correlation[beyond].max():
         return None
     # Twice a period is a period, too: take the first that is as good.
     period = int(beyond[correlation[beyond] > 0.9 * correlation[beyond].max()][0])

@@ -13,6 +13,8 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import REPEATS, Case
 from steepest.inspection.diagnosis.noise.roughness import roughness
 from steepest.inspection.diagnosis.noise.tail import Tail
+from steepest.inspection.diagnosis.pictures import of_function
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
 NAME = "noise of the function"
@@ -67,10 +69,10 @@ def _by_calls(case: Case) -> Iterator[Finding]:
         "warning",
         NAME,
         f"Calling the function twice at the same point gives values that differ {size}, so smaller gains can't be seen"
-        f"{f', and the descent gained {descent:.2g} in all' if descent > 0 else ''}.",
-        "Average several calls at each point with repeats=, which divides the noise by the square root of their number;"
-        " or fix the random numbers in the function, such as by one generator with a seed at each call; or accept it.",
-        "The standard deviation was measured at the same point." if level else "Judged from the trace alone.",
+        f"{f', and the descent gained {shown(descent, 2)} in all' if descent > 0 else ''}.",
+        "Average several calls at each point with repeats=, or fix the random numbers in the function: make its "
+        "generator anew, with a seed, at each call.",
+        "This is the standard deviation of calls at one point, which the run measured." if level else FROM_RECORD,
         _averaged(case, level or tail.spread, descent),
         "DescentDisplay",
         0.95 if level else 0.85,
@@ -96,9 +98,10 @@ def _by_points(case: Case) -> Iterator[Finding]:
         f"{kind}, so slopes between near points say nothing, and the descent stops early or goes astray.",
         "Remove what makes the values wobble, such as rounding, an inner solver that stops too early, or a table that"
         " is looked up; or average over points around x, as this call does.",
-        f"Of 8 values on a line {found.distance:.1g} long, as of 8 on one 8 times longer, a curve leaves this much.",
+        f"Measured by 8 values on a line {found.distance:.1g} long, and 8 on one 8 times longer: a smooth curve "
+        "through them leaves this much.",
         call,
-        "LineDisplay",
+        of_function(case),
         0.92,
     )
 
@@ -161,9 +164,9 @@ def _recorded(case: Case) -> Iterator[Finding]:
         NAME,
         f"The values jump by about {jump:.2g} from step to step, while the gradient changes smoothly and explains only "
         f"{explained:.1g}: the values hold noise that the steps did not make.",
-        "Fix the random numbers in the function, such as by one generator with a seed at each call, or average several"
-        " values.",
-        "Judged from the trace alone.",
+        "Fix the random numbers in the function: make its generator anew, with a seed, at each call; or average "
+        "several values.",
+        FROM_RECORD,
         "",
         "DescentDisplay",
         0.78,

@@ -11,6 +11,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.tail import Tail
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.inspection.protocol import PredictorLike
 from steepest.trace import Outcome
 
@@ -81,7 +82,7 @@ def _precision(case: Case) -> tuple[float, str]:
         return known, "The type was read in the code of the function."
     for word, rounding in (("half precision", HALF), ("single precision", SINGLE)):
         if word in case.run.why:
-            return rounding, "The run noted it. Judged from the trace alone."
+            return rounding, f"The run noted it. {FROM_RECORD}"
     if case.run.kind != "traced" and _has_stairs(case):
         return SINGLE, "Between points that differ from the ninth digit on, the values don't change at all."
     return DOUBLE, ""
@@ -207,7 +208,7 @@ def _recorded(case: Case) -> Iterator[Finding]:
         f"The last {last} steps changed nothing: the values are held in float32, with about 7 digits, and the gradient "
         f"is still {tail[-1]:.2g}, so the steps are smaller than the rounding.",
         "Hold the parameters and compute the value in float64, or scale the parameters and the value to about 1.",
-        "All values are numbers of float32. Judged from the trace alone.",
+        f"All values are numbers of float32. {FROM_RECORD}",
         "",
         "DescentDisplay",
         0.75,

@@ -11,6 +11,7 @@ import numpy as np
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.written import number
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "slow function"
@@ -59,24 +60,24 @@ def slow(case: Case) -> Iterator[Finding]:
     allowed = min(total, number(case.asked("seconds")) or total) if limited else math.inf
     if not each >= SLOW or (share < SHARE and AFFORDED * each * cost < allowed):
         return
-    way = f" A gradient takes {cost} of them, because {_obstacle(case)}." if cost > 1 else ""
+    way = f" A gradient takes {cost} calls, because {_obstacle(case)}." if cost > 1 else ""
     size = 1 if case.points is None else case.points.shape[1]
     call = ""
     if limited and case.call is not None:
         limit = number(case.asked("seconds"))
         call = str(case.call.changed(seconds=10 * limit if limit is not None else None))
     yield Finding(
-        "warning",
+        "warning" if limited else "note",
         NAME,
         f"One call of the function takes {_in_words(each)}, and the run of {total:.2g} s made {made:,.0f} calls or "
-        f"more, so most of the time went to the function.{way}",
+        f"more, so most of the time went to the function.",
         "Write the function in NumPy or JAX on whole arrays, without loops, files or float(), so that it can be "
         "compiled"
         + (f"; or give gradient=, which replaces the {cost} calls by one" if cost > 1 and size > 1 else "")
         + ("; or allow more time." if limited else "."),
-        "The function was timed again." if timed is not None else "Judged from the trace alone.",
+        ("The function was timed again (measured)." if timed is not None else FROM_RECORD) + way,
         call,
-        "LedgerDisplay",
+        "",
         (0.93 if limited else 0.85) - (0.1 if timed is None else 0.0),
     )
 

@@ -11,6 +11,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.words import shown
 from steepest.inspection.protocol import TableFitLike
 from steepest.trace import Outcome
 
@@ -60,7 +61,8 @@ def rare_classes(case: Case) -> Iterator[Finding]:
         f"{100 * counts.max() / len(codes):.3g} % of them, and accuracy says little.",
         f"Judge the fit by its log loss or by how many of class {classes[rare]:g} it finds; with sample_weight= the "
         "classes count alike.",
-        call=changed(case, sample_weight=Code(code)),
+        "Counted in the rows.",
+        changed(case, sample_weight=Code(code)),
         picture="ConfusionDisplay",
         confidence=0.85,
     )
@@ -99,7 +101,7 @@ def separable_classes(case: Case) -> Iterator[Finding]:
         f"The classes of all {rows.count:,} rows can be told apart without a mistake, so the log loss falls as long as "
         "the coefficients grow, and there is no best fit.",
         "Add a penalty, which keeps the coefficients finite.",
-        f"The largest coefficient came to {largest:.3g}.",
+        f"The largest coefficient came to {shown(largest)}.",
         changed(case, penalty=Code("st.penalties.L2(1e-3)"), step=None, direction=None, epochs=None, batch_size=None),
         "CoefficientsDisplay",
         0.93,

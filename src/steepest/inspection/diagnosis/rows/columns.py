@@ -10,6 +10,7 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.rows.cures import without_columns
+from steepest.inspection.diagnosis.words import shown
 from steepest.inspection.protocol import TableFitLike
 from steepest.printable import listed
 from steepest.statistics.dependence import Relation, relations_of
@@ -53,7 +54,8 @@ def constant_columns(case: Case) -> Iterator[Finding]:
         "constant column",
         f"{text}, so {'it tells' if is_one else 'they tell'} nothing of the target.",
         f"Leave {'it' if is_one else 'them'} out; the model has its own constant term.",
-        call=without_columns(case, rows, constant.tolist()),
+        "Measured in the rows.",
+        without_columns(case, rows, constant.tolist()),
         confidence=0.8,
     )
 
@@ -98,8 +100,9 @@ def dependent_columns(case: Case) -> Iterator[Finding]:
             "duplicated column",
             f"{_upper(listed(words))}, so the two tell the same, and their coefficients can't be told apart.",
             f"Leave {rows.names[first.column] if len(twins) == 1 else 'one of each pair'} out.",
-            call=without_columns(case, rows, [each.column for each in twins]),
-            picture="CoefficientsDisplay" if rows.kind == "linear" else "",
+            "Measured in the rows.",
+            without_columns(case, rows, [each.column for each in twins]),
+            picture="EffectsDisplay" if rows.kind == "linear" else "",
             confidence=sure + 0.02,
         )
     if combined:
@@ -112,7 +115,7 @@ def dependent_columns(case: Case) -> Iterator[Finding]:
             "Leave it out, or add a penalty, such as st.penalties.L2(1e-3).",
             evidence,
             without_columns(case, rows, [each.column for each in combined]),
-            "CoefficientsDisplay",
+            "EffectsDisplay",
             sure,
         )
 
@@ -131,13 +134,16 @@ def _combination(rows: RowsAtHand, relation: Relation) -> tuple[str, str]:
         spread = rows.moments.deviation
         slopes = relation.coefficients * spread[relation.column] / spread[relation.others]
         if len(others) > MOST_TERMS:
-            return f"{_upper(name)} is a sum of multiples of {listed(others)}", ""
+            return f"{_upper(name)} is a sum of multiples of {listed(others)}", "Measured in the rows."
         terms = [f"{slope:.6g} × {other}" for slope, other in zip(slopes, others, strict=True)]
-        shown = " + ".join(terms).replace("+ -", "- ").replace("1 × ", "1 × ")
-        return f"{_upper(name)} is a combination of {listed(others)}", f"{name} = {shown}, up to a constant."
+        formula = " + ".join(terms).replace("+ -", "- ").replace("1 × ", "1 × ")
+        return (
+            f"{_upper(name)} is a combination of {listed(others)}",
+            f"In the rows {name} = {formula}, up to a constant.",
+        )
     inflation = 1 / max(1 - relation.whole, 1e-16)
     text = f"{_upper(name)} is nearly determined by {listed(others)}"
-    return text, f"The variance of its coefficient is {inflation:,.3g} times what it would be alone."
+    return text, f"The variance of its coefficient is {shown(inflation)} times what it would be alone."
 
 
 def _upper(text: str) -> str:

@@ -90,7 +90,6 @@ def curved_targets(case: Case) -> Iterator[Finding]:
     if form is None:
         return
     name = rows.names[form.columns[0]]
-    told = name[:1].upper() + name[1:] if name.startswith("column ") else name
     model = "model" if rows.kind == "own" else "linear model"
     if form.kind == "jump":
         what = f"The target jumps where {name} passes {form.place:.4g}, which a {model} can't follow"
@@ -100,7 +99,7 @@ def curved_targets(case: Case) -> Iterator[Finding]:
         what = f"The target bends with {name}, and the {model} does not follow it"
     measured = "deviance" if np.isnan(r2) else "variance"
     add = {"product": "their product", "jump": "a step there"}.get(form.kind, "a curve in it")
-    evidence = f"{told}: {add} explains {100 * form.gain:.0f} % more of the {measured} of the target"
+    evidence = f"In the rows, for {name}, {add} explains {100 * form.gain:.0f} % more of the {measured} of the target"
     evidence += "." if np.isnan(r2) else f", beside the {100 * r2:.0f} % of the linear terms; other rows confirm it."
     cure, call = _cure(case, rows, form)
     sure = 0.85 if case.outcome.success else 0.7

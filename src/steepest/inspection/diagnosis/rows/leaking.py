@@ -46,7 +46,7 @@ def leaking_columns(case: Case) -> Iterator[Finding]:
         "leaking column",
         f"{names[0][:1].upper() + names[0][1:]} {found[0][1]}, so it may be known only when the target is.",
         f"If {names[0]} is not known before the target is, leave it out.",
-        f"So do {', '.join(names[1:4])}." if len(names) > 1 else "",
+        f"So do {', '.join(names[1:4])}." if len(names) > 1 else "Measured in the rows.",
         without_columns(case, rows, [k for k, _ in found]),
         "FitDisplay",
         # A measurement with a threshold may simply separate the classes.

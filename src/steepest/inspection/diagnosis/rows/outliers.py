@@ -76,7 +76,7 @@ def outlying_rows(case: Case) -> Iterator[Finding]:
         return
     if found := outliers_of(rows, case.function.is_at_hand, has_settled(case)):
         numbers = found.rows
-        which = [f"row {number}" for number in numbers.tolist()]
+        which = [f"row {number}" for number in _in_table(case, numbers).tolist()]
         many = len(which) > 1
         told = f"{listed(which)} ({len(which):,} of {rows.count:,} rows)" if many else which[0]
         told = told[:1].upper() + told[1:]
@@ -86,12 +86,12 @@ def outlying_rows(case: Case) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "outliers",
-            f"{told} {'own' if many else 'owns'} {100 * found.share:.0f} % of the squared loss, "
+            f"{told} {'make' if many else 'makes'} up {100 * found.share:.0f} % of the squared loss, "
             f"so the fit follows {'them' if many else 'it'} more than the other rows.",
             f"Look at {'these rows' if many else 'this row'}; if {'they are' if many else 'it is'} right, Huber's loss "
             "gives far rows less weight.",
             f"{'They are' if many else 'It is'} off by {found.least:.3g} or more, and rows are usually off by "
-            f"{found.usual:.3g}, measured from a line through most rows. Rows are counted from 0.",
+            f"{found.usual:.3g}, measured from a line through most rows. {_counted(case)}",
             call,
             "ResidualsDisplay",
             0.9,
@@ -108,6 +108,18 @@ def _draws(rows: RowsAtHand, numbers: np.ndarray) -> bool:
     spread = rows.moments.deviation
     Z = (rows.whole[0][numbers] - rows.moments.mean) / np.where(spread > 0, spread, np.inf)
     return bool((Z**2).max() > LEVERAGE * len(rows.y))
+
+
+def _in_table(case: Case, numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of rows as a user counts them: in a table from 1, and with the rows that were held out."""
+    learnt = getattr(case.run, "learnt", None)
+    if not isinstance(case.run, TableFitLike) or learnt is None or len(numbers) == 0:
+        return numbers
+    return np.flatnonzero(learnt)[numbers] + 1
+
+
+def _counted(case: Case) -> str:
+    return f"Rows are counted from {int(isinstance(case.run, TableFitLike))}."
 
 
 def _huber(usual: float) -> Code:
@@ -310,6 +322,6 @@ def _deciding(case: Case, rows: RowsAtHand) -> Iterator[Finding]:
         f"Cook's distance {found.distance[found.far[0]]:.3g}, leverage {found.leverage[found.far[0]]:.2g}. Rows are "
         "counted from 0.",
         without_rows(case, numbers),
-        "FitDisplay",
+        "ResidualsDisplay",
         0.85,
     )

@@ -16,7 +16,17 @@ from steepest.inspection.protocol import TableFitLike
 # an identifier that was left out, may well be as the user meant.
 CAUSE, OTHER = 0.85, 0.55
 # Columns that tell the target are more urgent than all else: whatever the fit learned is of no use.
-SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7}
+# The displays of fits of tables that show a cause.
+PICTURES = {
+    "leaking column": "FitDisplay",
+    "outliers": "ResidualsDisplay",
+    "class imbalance": "ConfusionDisplay",
+    "duplicated column": "EffectsDisplay",
+    "collinear columns": "EffectsDisplay",
+}
+# Words of the library at the start of a warning, which are no names of columns; and what two findings share.
+LOWER, DEPENDENT = ("of ", "without "), "Their coefficients can't be told apart; "
+SURE = {"leaking column": 0.95, "outliers": 0.9, "constant column": 0.7, "nothing learned": 0.55}
 
 
 def warned_of_table(case: Case) -> Iterator[Finding]:
@@ -45,4 +55,24 @@ def warned_of_table(case: Case) -> Iterator[Finding]:
             dropped = case.asked("drop")
             changes["drop"] = [*([dropped] if isinstance(dropped, str) else dropped or []), *changes["drop"]]
         call = changed(case, **changes) if changes else ""
-        yield replace(each, confidence=sure, call=call)
+        text, cure = _in_a_sentence(each)
+        picture = PICTURES.get(each.name, each.picture)
+        evidence = each.evidence or "Measured in the rows."
+        yield replace(each, text=text, evidence=evidence, cure=cure, confidence=sure, call=call, picture=picture)
+
+
+def _in_a_sentence(warning: Finding) -> tuple[str, str]:
+    """Return the text and the cure of a warning as a diagnosis says them: the code of the cure follows as the call."""
+    text, cure = warning.text, warning.cure
+    if text.startswith(LOWER):
+        text = text[:1].upper() + text[1:]
+    if cure.startswith(DEPENDENT):
+        text, cure = (
+            f"{text.removesuffix('.')}, so their coefficients can't be told apart.",
+            cure.removeprefix(DEPENDENT),
+        )
+        cure = cure[:1].upper() + cure[1:]
+    head, code, rest = cure.partition(": drop=")
+    if code and warning.changes:
+        cure = f"{head}: run this{rest.rpartition(')')[2]}"
+    return text, cure

@@ -11,6 +11,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.words import shown
 from steepest.inspection.protocol import TableFitLike
 
 # Weights and outputs of a network are about 1 at the start; targets of this size are another scale.
@@ -61,7 +62,7 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
     # progress whatever the scale of the targets is.
     if not by_unit and case.is_quadratic:
         return
-    text = f"The targets are about {size:.3g} in size, and the model begins with outputs and weights of about 1, so "
+    text = f"The targets are about {shown(size)} in size, and the model begins with numbers of about 1, so "
     text += "steps of a fixed size would take far too long to get there." if shift else (
         "the first step led far away, and the descent did not recover."
     )  # fmt: skip

@@ -9,7 +9,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import last_row
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 
 # How far outside the value is told, as a share of the size of the coordinate.
 OUTSIDE = 0.1
@@ -29,17 +31,19 @@ def answer_at_a_bound(case: Case) -> Iterator[Finding]:
     if slope is not None and np.isfinite(slope).all():
         x = case.points[row]  # type: ignore[index]
         gain = sum(abs(slope[k]) * OUTSIDE * max(abs(x[k]), 1.0) for k in map(names.index, held) if k < len(slope))
-    shown = ", ".join(
+    which = ", ".join(
         f"{name} at its {'lower' if side == 'low' else 'upper'} bound" for name, side in list(held.items())[:4]
     )
-    text = f"A bound holds the answer: {shown}."
+    text = f"A bound holds the answer: {which}."
     evidence = (
-        "Judged from the trace alone." if gain is None
-        else f"A tenth further out the value would be better by about {gain:.3g}, told by its slope there."
+        FROM_RECORD if gain is None
+        else f"Measured by the slope: a tenth further out the value would be better by about {shown(gain)}."
     )  # fmt: skip
     cure = "If the bound is no part of the problem, widen it or leave it out."
     call = "" if case.call is None else str(case.call.changed(bounds=_without(case, held)))
-    yield Finding("note", "answer at a bound", text, cure, evidence, call, "", 0.7 if gain is None else 0.88)
+    yield Finding(
+        "note", "answer at a bound", text, cure, evidence, call, of_function(case), 0.7 if gain is None else 0.88
+    )
 
 
 def _without(case: Case, held: dict[str, str]) -> Any:

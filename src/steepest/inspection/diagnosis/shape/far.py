@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import ANY, of_function
 from steepest.inspection.diagnosis.shape.ground import (
     best_row,
     by_default,
@@ -18,6 +19,7 @@ from steepest.inspection.diagnosis.shape.ground import (
     rounding,
     start_of,
 )
+from steepest.inspection.diagnosis.words import FROM_RECORD, falls, shown
 from steepest.trace import Outcome
 
 # How far beyond the end the function is followed: the number of points, the last as a multiple of the last part of the
@@ -35,7 +37,9 @@ def endless(case: Case) -> Iterator[Finding]:
     if case.outcome in (Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM):
         name = "unbounded below" if case.outcome is Outcome.UNBOUNDED else "no finite optimum"
         facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
-        yield _finding(case, name, f"There is no best point: {facts}.", "The run followed the values outwards.", 0.95)
+        yield _finding(
+            case, name, f"{facts[:1].upper()}{facts[1:]}.", "The run followed the values outwards (measured).", 0.95
+        )
         return
     if is_batched(case) or _has_classes(case) or len(case.trace) < 3:
         return
@@ -50,7 +54,9 @@ def _finding(case: Case, name: str, text: str, evidence: str, confidence: float)
         cure = f"Check the sign of the function, or whether you want {other}; or give bounds= for what is possible."
     else:
         cure = "Give bounds= for what is possible, or add a small penalty on the parameters to the function."
-    return Finding("warning", name, text, cure, evidence, _bounded(case), "", confidence)
+    # Around a path that goes outwards for ever, a function that dies away looks level.
+    picture = of_function(case) if name == "unbounded below" else ANY
+    return Finding("warning", name, text, cure, evidence, _bounded(case), picture, confidence)
 
 
 def _bounded(case: Case) -> str:
@@ -108,24 +114,29 @@ def _followed(case: Case) -> tuple[str, str, str, float] | None:
     if values[-1] == -np.inf or middle - values[-1] > ENDLESS * (base - middle):
         # The function is followed over six powers of ten: a valley as long as that has no bottom for its user either.
         text = (
-            f"The value falls without end: it was {case.sign * base:.4g} at the end, and is "
+            f"The value {falls(case)} without end: it was {case.sign * base:.4g} at the end, and is "
             f"{case.sign * values[-1]:.3g} far out, as {where}."
         )
-        return "unbounded below", text, f"Followed to {named(case, x[end] + reaches[len(values) - 1] * kept)}.", 0.95
+        return (
+            "unbounded below",
+            text,
+            f"Measured by values out to {named(case, x[end] + reaches[len(values) - 1] * kept)}.",
+            0.95,
+        )
     text = (
         f"There is no best point: the value gets better for ever as {where}, from {case.sign * base:.4g} towards "
         f"{case.sign * values[-1]:.4g}, which no point has."
     )
-    return "no finite optimum", text, f"Followed to {named(case, x[end] + reaches[-1] * kept)}.", 0.93
+    return "no finite optimum", text, f"Measured by values out to {named(case, x[end] + reaches[-1] * kept)}.", 0.93
 
 
 def _traced(case: Case) -> tuple[str, str, str, float] | None:
-    """Judge by the trace alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
+    """Judge by the record alone whether the fall grows, or the way grows as a logarithm while the slope falls."""
     value, slope = case.value, case.slope
     n = len(value)
     if n < 12:
         return None
-    evidence = "Judged from the trace alone."
+    evidence = FROM_RECORD
     with np.errstate(all="ignore"):
         falling = bool(np.all(np.diff(value[n // 2 :]) < 0))
         late, early = value[n // 2] - value[-1], value[0] - value[n // 2]
@@ -135,7 +146,7 @@ def _traced(case: Case) -> tuple[str, str, str, float] | None:
     deep = value[-1] < 0 and late >= 0.7 * early > 0 and -value[-1] > abs(value[0])
     if falling and steady and deep and late > 0.1 * abs(value[0]):
         text = (
-            f"The value falls without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not "
+            f"The value {falls(case)} without end: it is {case.sign * value[-1]:.4g} at the end, and the slope has not "
             f"got smaller, {slope[-1]:.3g}."
         )
         return "unbounded below", text, evidence, 0.75
@@ -150,7 +161,7 @@ def _traced(case: Case) -> tuple[str, str, str, float] | None:
     grown = moved[1:] / np.maximum(moved[:-1], 1e-300)
     if np.all((grown > 0.85) & (grown < 1.3)) and np.all((halved > 0.35) & (halved < 0.65)):
         text = (
-            f"There seems to be no best point: the parameters grow for ever, by {moved[-1]:.3g} with each "
+            f"There seems to be no best point: the parameters grow for ever, by {shown(moved[-1])} with each "
             "doubling of the steps, while the slope dies away."
         )
         return "no finite optimum", text, evidence, 0.65

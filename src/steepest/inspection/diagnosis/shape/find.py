@@ -16,5 +16,7 @@ from steepest.inspection.diagnosis.shape.plateau import plateau
 from steepest.inspection.diagnosis.shape.saddle import saddle
 
 FINDERS: tuple[Callable[[Case], Iterable[Finding]], ...] = (
-    wrong_gradient, endless, not_finite, function_raised, kink, saddle, plateau, answer_at_a_bound, several_minima,
+    wrong_gradient, endless, not_finite, function_raised, kink, saddle, plateau, answer_at_a_bound,
 )  # fmt: skip
+# It looks for lower ground elsewhere, with the evaluations that all others have left.
+LAST: tuple[Callable[[Case], Iterable[Finding]], ...] = (several_minima,)

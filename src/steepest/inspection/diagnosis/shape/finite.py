@@ -8,7 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import by_default, last_row, named
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 # An edge of the domain is met at ordinary values; an overflow is preceded by values that grow without end.
@@ -35,11 +37,18 @@ def not_finite(case: Case) -> Iterator[Finding]:
             "A step led to where the function has no finite value: the last finite one was "
             f"{case.sign * case.value[row]:.4g}."
         )
-        yield _finding(case, text, "Judged from the trace alone.", 0.7)
+        if case.outcome is Outcome.RECORDED:
+            unit = "epoch" if "epoch" in case.trace.columns else "iteration"
+            kind = "NaN" if np.isnan(case.value[bad[0]]) else "infinite"
+            text = (
+                f"At {unit} {case.column(unit)[bad[0]]:,.0f} the loss became {kind}, which is no number to "
+                f"descend by; the last one before was {case.sign * case.value[row]:.4g}."
+            )
+        yield _finding(case, text, FROM_RECORD, 0.7)
         return
     grows = abs(inside) > ORDINARY * max(abs(case.value[row]), 1e-12)
-    text = f"A step led to where the function has no finite value: it ends near {named(case, edge)}."
-    evidence = f"The last finite value on the way there is {case.sign * inside:.4g}, measured by probing."
+    text = f"A step led past {named(case, edge)}, and from there on the function has no finite value."
+    evidence = f"The last finite value on the way there is {case.sign * inside:.4g} (measured)."
     yield _finding(case, text, evidence, 0.7 if grows else 0.96)
 
 
@@ -54,17 +63,22 @@ def function_raised(case: Case) -> Iterator[Finding]:
         "function raised",
         f"The function raised an exception: {facts}.",
         cure,
-        "",
+        "The message is that of the function.",
         by_default(case),
-        "",
+        of_function(case),
         0.98,
     )
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
-    cure = "Give bounds= that keep the point inside, or leave the step out: the default steps turn back there."
+    cure = "Leave the step out: the default steps turn back there; or give bounds= that keep the point inside."
+    if case.call is None:
+        cure = (
+            "Take a smaller learning rate; if it happens again, look at that step for a logarithm or a root of a "
+            "number below 0, a division by 0, a number too large for its type, or a row with a missing value."
+        )
     call = by_default(case) or "learning_rate = learning_rate / 10"
-    return Finding("warning", "not finite", text, cure, evidence, call, "", confidence)
+    return Finding("warning", "not finite", text, cure, evidence, call, of_function(case), confidence)
 
 
 def _edge(case: Case, row: int) -> tuple[np.ndarray | None, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.shape.ground import best_row, by_default, gradients_of
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
 # A change of the value lies between those by the slopes at both ends, wherever the slope changes in one direction. This
@@ -29,8 +31,8 @@ def wrong_gradient(case: Case) -> Iterator[Finding]:
     is_given = case.run.kind == "given"
     if case.outcome is Outcome.WRONG_GRADIENT:
         facts = case.run.message.removeprefix("wrong gradient: ").removesuffix("; fix gradient=, or leave it out")
-        text = f"The gradient that was given does not fit the function: {facts}."
-        yield _finding(text, cure, "Measured by differences of values during the run.", _without(case), 0.98)
+        evidence = "Measured by differences of values during the run."
+        yield _finding(_in_words(facts), cure, evidence, _without(case), 0.98)
         return
     if is_given:
         found = _on_the_way(case)
@@ -40,8 +42,51 @@ def wrong_gradient(case: Case) -> Iterator[Finding]:
     if is_given or case.outcome is Outcome.RECORDED:
         found = _by_the_record(case)
         if found:
-            evidence = "Judged from the trace alone: changes of the value beside gradient · step."
+            evidence = f"Changes of the value were compared with gradient times step. {FROM_RECORD}"
+            if case.call is None:
+                cure = (
+                    "Check the sign and the factors of the gradient, and that it is set to 0 before each step, by "
+                    "this call."
+                )
             yield _finding(found, cure, evidence, _without(case) or "st.check_gradient(f, gradient, x)", 0.8)
+            return
+    if case.outcome is Outcome.RECORDED and (found := _uphill(case)):
+        cure = "Subtract the step: x = x - learning_rate * gradient. To go uphill, give the recorder maximize=True."
+        yield _finding(found, cure, FROM_RECORD, "x = x - learning_rate * gradient", 0.88)
+
+
+def _in_words(facts: str) -> str:
+    """Return what the check of a run found, such as "at the start (sign), x is given as -4, and …", as a sentence."""
+    parts = re.fullmatch(r"(\w+ the \w+)(?: \(([^)]*)\))?, (.*)", facts, re.DOTALL)
+    if parts is None:
+        return f"The gradient that was given does not fit the function: {facts}."
+    place, slip, rest = parts.groups()
+    how = "does not fit the function" if slip is None else f"is wrong ({slip})"
+    how = "has the wrong sign" if slip == "sign" else how
+    rest = rest.replace("and differences give", "and the values of the function show")
+    return f"The gradient that was given {how}: {place}, {rest}."
+
+
+def _uphill(case: Case) -> str:
+    """Return that the steps of a loop were added where they belong subtracted; "" if they were not."""
+    g, x = gradients_of(case), case.points
+    if g is None or x is None or len(g) != len(x) or len(x) < LEAST + 1 or case.trace.stride > 1:
+        return ""
+    with np.errstate(all="ignore"):
+        moves, before = np.diff(x, axis=0), g[:-1]
+        length = np.linalg.norm(moves, axis=1) * np.linalg.norm(before, axis=1)
+        along = np.sum(moves * before, axis=1) / length
+        rises = np.diff(case.value) > 0
+    known = np.isfinite(along) & np.isfinite(np.diff(case.value)) & (length > 0)
+    # Plain steps the right way have the cosine -1, those of Adam or momentum are rarely above 0.
+    if known.sum() < LEAST or not np.mean((along[known] > 0.99) & rises[known]) > 0.9:
+        return ""
+    known_values = case.value[np.isfinite(case.value)]
+    return (
+        "The steps go uphill: each goes along the gradient, not against it, and the value "
+        f"{'rises' if case.sign > 0 else 'falls'} from {case.sign * known_values[0]:.4g} to "
+        f"{case.sign * known_values[-1]:.4g}."
+    )
 
 
 def _finding(text: str, cure: str, evidence: str, call: str, confidence: float) -> Finding:
@@ -104,7 +149,7 @@ def _by_the_record(case: Case) -> str:
     expected = float((g[k] + g[k + 1]) @ (x[k + 1] - x[k]) / 2)
     return (
         f"The gradient does not fit the values: in {np.count_nonzero(signs)} of {known.sum()} steps they changed "
-        f"otherwise than it says, for instance by {change:.3g} where it says {expected:.3g}."
+        f"otherwise than it says, for instance by {shown(change)} where it says {shown(expected)}."
     )
 
 

@@ -72,7 +72,7 @@ def is_fixed(case: Case) -> bool:
 
 def is_batched(case: Case) -> bool:
     """Return whether the steps were taken on batches of rows."""
-    return case.call is not None and case.call.arguments.get("batch_size") is not None
+    return case.is_batched
 
 
 def gradients_of(case: Case) -> np.ndarray | None:

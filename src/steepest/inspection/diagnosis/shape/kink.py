@@ -8,7 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, is_fixed, last_row, rounding
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 # The last rows that are looked at, and how many of their steps must turn back or lead up.
@@ -45,32 +47,31 @@ def kink(case: Case) -> Iterator[Finding]:
         if case.noisy:
             return
         jump = _jump(case, case.points[place], case.points[place + 1])
-        # Plain steps cross a kink along its slope, which values tell; others may not, and gradients cost more.
-        if jump is None and case.pace.rule != "Plain" and not case.is_quadratic:
-            jump = _by_slopes(case, row)
+        # Plain steps cross a kink where its slopes say; others cross it at any angle, and need gradients to see it.
+        jump = _by_slopes(case, row) if jump is None and case.pace.rule != "Plain" else jump
         if jump is None:
             return
         text = (
-            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking: steps "
-            "of one size "
-            f"can't get closer than {case.sign * best:.6g}."
+            f"The steps bounce around a kink, where the slope jumps by {jump:.3g} instead of shrinking, so steps of "
+            f"one size can't come to rest: the last values lie between {case.sign * float(value.min()):.4g} and "
+            f"{case.sign * float(value.max()):.4g}."
         )
-        yield _finding(
-            case, text, "The jump stays when the way across is halved again and again, measured by probing.", 0.95
-        )
+        yield _finding(case, text, "The jump stays when the way across is halved again and again (measured).", 0.95)
     elif bounce > CLEAR * fall and rises >= TURNS and _is_straight(case, row):
         text = (
             f"The steps seem to bounce around a kink: the slope stays at {case.slope[row]:.3g} instead of "
             "shrinking, and "
-            f"the value stays above {case.sign * best:.6g}."
+            f"the value gets no better than {case.sign * best:.4g}."
         )
-        yield _finding(case, text, "Judged from the trace alone.", 0.75)
+        yield _finding(case, text, FROM_RECORD, 0.75)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
-    cure = "Use steps that shrink, or the default rules, which find kinks; or smooth the kink."
+    cure = "Let the learning rate shrink, or smooth the kink."
+    if case.call is not None:
+        cure = "Leave the step out: the default rules find kinks; steps that shrink, or smoothing the kink, help too."
     call = by_default(case) or "learning_rate = learning_rate / (1 + step) ** 0.5"
-    return Finding("warning", "kink", text, cure, evidence, call, "", confidence)
+    return Finding("warning", "kink", text, cure, evidence, call, of_function(case), confidence)
 
 
 def _turned(case: Case, rows: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from steepest.inspection.diagnosis.shape.ground import (
     by_default,
     is_batched,
     is_of_function,
+    named,
     scale_of,
     start_of,
 )
@@ -39,7 +40,7 @@ def several_minima(case: Case) -> Iterator[Finding]:
         if higher:
             text = (
                 f"The answer depends on the start: {higher} of {len(runs)} starts ended in minima that are worse, "
-                f"with values from {case.sign * values.min():.6g} to {case.sign * values.max():.6g}."
+                f"with values from {case.sign * values.min():.4g} to {case.sign * values.max():.4g}."
             )
             yield _finding(case, text, "All of them converged.", 0.95)
             return
@@ -48,21 +49,25 @@ def several_minima(case: Case) -> Iterator[Finding]:
         point, value, ridge = found
         base = case.value[best_row(case) or 0]
         text = (
-            f"The descent ended in a local minimum with the value {case.sign * base:.6g}: behind a ridge of "
-            f"{case.sign * ridge:.6g} the value is {case.sign * value:.6g}."
+            f"The descent ended at the value {case.sign * base:.4g}, which is not the best: elsewhere, behind a "
+            f"ridge, the value is {case.sign * value:.4g}."
         )
         yield _finding(
-            case, text, f"Measured by a few values elsewhere, the best at {np.array2string(point, precision=4)}.", 0.92
+            case,
+            text,
+            f"Measured by a few values elsewhere, the best at {named(case, point)}; on the way there the value is "
+            f"{case.sign * ridge:.4g}.",
+            0.92,
         )
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
-    cure = "Try more starts, inside bounds= that hold what is possible."
+    cure = "Try more starts, within bounds= for what is possible."
     call, made = case.call, ""
     if call is not None and is_of_function(case):
         asked = call.get("restarts")
         made = by_default(case, restarts=max(20, 2 * asked) if isinstance(asked, int) else 20, rng=0, **_around(case))
-    return Finding("warning", "several minima", text, cure, evidence, made, "BasinsDisplay", confidence)
+    return Finding("warning", "several minima", text, cure, evidence, made, "", confidence)
 
 
 def _around(case: Case) -> dict[str, object]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
     by_default,
     is_batched,
@@ -18,6 +19,7 @@ from steepest.inspection.diagnosis.shape.ground import (
     start_of,
 )
 from steepest.inspection.diagnosis.shape.saddle import aside
+from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 # How far the lower ground is looked for, in sizes of the point.
@@ -26,6 +28,8 @@ REACH = (0.1, 0.3, 0.6, 1.0, 2.0)
 STEEPER = 10.0
 # The share of the steps that must meet a larger slope than the one before, if only the trace is at hand.
 GROWING = 0.95
+# What the run itself has done at a flat place.
+TRIED = "The run tried points around (measured)."
 # The descent has hardly begun if it fell by less than this share of what lies beyond.
 HARDLY = 0.1
 
@@ -36,20 +40,22 @@ def plateau(case: Case) -> Iterator[Finding]:
     if row is None or is_batched(case) or case.outcome is Outcome.CONVERGED:
         return
     flat = case.outcome is Outcome.FLAT
-    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000:
+    if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000 and not case.value[row] > case.value[0]:
         found = _lower(case, row)
         if found is not None:
             point, lower, steep = found
             text = (
                 f"The descent is on a plateau: the slope is only {steep:.2g} there, so that steps hardly move, "
                 "but the value "
-                f"gets better beyond, from {case.sign * case.value[row]:.6g} to {case.sign * lower:.6g}."
+                f"gets better beyond, from {case.sign * case.value[row]:.4g} to {case.sign * lower:.4g}."
             )
             yield _finding(case, text, "Measured by a few values further on.", 0.94, point)
             return
     if flat:
         facts = case.run.message.split(": ", 1)[-1].split(";", 1)[0]
-        yield _finding(case, f"The descent has no slope to follow: {facts}.", "", 0.85, None)
+        yield _finding(
+            case, f"The descent has no slope to follow: {facts.removeprefix('a plateau: ')}.", TRIED, 0.85, None
+        )
         return
     slope, value = case.slope, case.value
     known = np.isfinite(slope) & np.isfinite(value)
@@ -57,22 +63,26 @@ def plateau(case: Case) -> Iterator[Finding]:
         return
     size = float(np.abs(value[known]).max())
     fall = float(value[known][0] - value[known].min())
-    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and fall < 1e-4 * size
+    # A descent that blew up has met slopes that are small only beside its last values.
+    still = bool((slope[known] <= 1e-6 * max(size, 1e-12)).all()) and float(np.ptp(value[known])) < 1e-4 * size
     # Plain steps down a bowl meet ever smaller slopes. Where they grow, the descent has yet to leave flat ground.
     growing = float(np.mean(np.diff(slope[known]) > 0)) > GROWING and 0 < fall < 0.3 * size
     if still or growing:
-        grown = "" if still else f", and has grown from {slope[known][0]:.2g}"
+        first, most = f"{slope[known][0]:.2g}", f"{slope[known].max():.2g}"
+        grown = "" if still or first == most else f", and has grown from {first}"
         text = (
-            f"The descent seems to be on a plateau: the slope is at most {slope[known].max():.2g}{grown}, and the "
+            f"The descent seems to be on a plateau: the slope is at most {most}{grown}, and the "
             f"value has changed only from {case.sign * value[known][0]:.6g} to {case.sign * value[row]:.6g}."
         )
-        evidence = "Judged from the trace alone" + (": a minimum at the start would look alike." if still else ".")
+        evidence = f"{'A minimum at the start would look alike. ' * still}{FROM_RECORD}"
         yield _finding(case, text, evidence, 0.6 if still else 0.75, None)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.ndarray | None) -> Finding:
-    cure = "Start elsewhere, where the function has a slope; restarts=20 tries several starts."
     call = case.call
+    cure = "Start elsewhere, where the function has a slope."
+    if call is not None:
+        cure = "Start elsewhere, where the function has a slope; restarts=20 tries several starts."
     if call is None:
         made = ""
     elif not is_of_function(case):
@@ -86,7 +96,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.
         )  # fmt: skip
     else:
         made = by_default(case, restarts=20, rng=0)
-    return Finding("warning", "plateau", text, cure, evidence, made, "", confidence)
+    return Finding("warning", "plateau", text, cure, evidence, made, of_function(case), confidence)
 
 
 def _lower(case: Case, row: int) -> tuple[np.ndarray, float, float] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.call import Code, written
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
     by_default,
     gradients_of,
@@ -19,6 +20,8 @@ from steepest.inspection.diagnosis.shape.ground import (
     scale_of,
     start_of,
 )
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
+from steepest.printable import listed
 from steepest.trace import Outcome
 
 # The slope has vanished below this share of the largest on the way, or where the curvature leads to its zero within
@@ -43,8 +46,9 @@ def saddle(case: Case) -> Iterator[Finding]:
         yield from _on_a_line(case, x)
     if (
         case.outcome is Outcome.CONVERGED or is_batched(case) or row is None or x is None or x.shape[1] > 1_000
-        or not case.function.is_at_hand
+        or not case.function.is_at_hand or case.value[row] > case.value[0]
     ):  # fmt: skip
+        # A descent that climbed is at no saddle, and what it lacks is to be measured by others.
         return
     last = case.slope[row]
     vanished = last <= VANISHED * np.nanmax(np.where(np.isfinite(case.slope), case.slope, 0.0), initial=0.0)
@@ -71,15 +75,15 @@ def saddle(case: Case) -> Iterator[Finding]:
     text = (
         f"The descent stopped at a saddle, which is no minimum: the slope is only {np.linalg.norm(slope):.2g}, "
         "but to both "
-        f"sides the value gets better, from {case.sign * base:.6g} to "
-        f"{case.sign * min(s for s in sides if s is not None):.6g}."
+        f"sides the value gets better, from {case.sign * base:.4g} to "
+        f"{case.sign * min(s for s in sides if s is not None):.4g}."
     )
-    yield _finding(case, text, f"The curvature there is {bend:.3g} along one direction, measured by probing.", 0.95)
+    yield _finding(case, text, f"The curvature there is {shown(bend)} along one direction (measured).", 0.95)
 
 
 def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding:
-    cure = "Start a little to the side, so that the symmetry is broken."
-    return Finding("warning", "saddle", text, cure, evidence, aside(case), "", confidence)
+    cure = "Start a little to the side, from where a way leads down."
+    return Finding("warning", "saddle", text, cure, evidence, aside(case), of_function(case), confidence)
 
 
 def _on_a_line(case: Case, x: np.ndarray) -> Iterator[Finding]:
@@ -92,9 +96,15 @@ def _on_a_line(case: Case, x: np.ndarray) -> Iterator[Finding]:
     size = np.linalg.norm(g, axis=1) if len(g) else np.zeros(1)
     if not still.any() or size[-1] > VANISHED * size.max() or (x[:, still] != 0).any():
         return
-    shown = ", ".join(name for name, each in zip(case.trace.names, still, strict=True) if each)
-    text = f"The descent may have stopped at a saddle: it started at {shown} = 0, where that had no slope at any step."
-    yield _finding(case, text, "Judged from the trace alone: the function may not depend on it either.", 0.6)
+    names = [name for name, each in zip(case.trace.names, still, strict=True) if each]
+    which = f"{names[0]} = 0, which" if len(names) == 1 else f"0 in {listed(names, 3)}, which"
+    text = f"The descent may have stopped at a saddle: it started at {which} had no slope at any step."
+    yield _finding(
+        case,
+        text,
+        f"The function may also not depend on {'it' if still.sum() == 1 else 'them'} at all. {FROM_RECORD}",
+        0.6,
+    )
 
 
 def aside(case: Case) -> str:

@@ -74,7 +74,10 @@ def with_count(case: Case, count: float) -> str:
         The code; for a loop of the user's own, an assignment.
     """
     if case.call is None:
-        return f"iterations = {_whole(count)}"
+        if "epoch" not in case.trace.columns:
+            return f"iterations = {whole(count)}"
+        # A log that counts epochs is of a loop whose length is given in them.
+        return f"epochs = {whole(count * float(case.column('epoch')[-1]) / max(case.pace.count, 1.0))}"
     return str(case.call.changed(**_counted(case, count)))
 
 
@@ -84,14 +87,30 @@ def _counted(case: Case, count: float) -> dict[str, Any]:
     if call is None:
         return {}
     if not call.name.startswith("fit"):
-        return {"iterations": _whole(count), "evaluations": None, "seconds": None}
+        return {"iterations": whole(count), "evaluations": None, "seconds": None}
     updates = max(case.pace.count, 1.0)
     epochs = float(case.column("epoch")[-1]) if "epoch" in case.trace.columns else updates
-    return {"epochs": _whole(count * epochs / updates), "seconds": None}
+    return {"epochs": whole(count * epochs / updates), "seconds": None}
 
 
-def _whole(count: float) -> int:
-    """Return a number of steps, rounded up to two digits."""
+def whole(count: float) -> int:
+    """Return a number of steps, rounded up to two digits.
+
+    Parameters
+    ----------
+    count : float
+        The number.
+
+    Returns
+    -------
+    int
+        The number with two digits.
+
+    Examples
+    --------
+    >>> whole(24.2), whole(1234)
+    (25, 1300)
+    """
     power = 10 ** max(math.floor(math.log10(max(count, 1.0))) - 1, 0)
     return int(math.ceil(count / power) * power)
 

@@ -32,6 +32,9 @@ def arrival(case: Case, way: Way, step: float | None = None) -> float:
     """
     gap, pace, found = case.gap_left, case.pace, case.curvature
     target = _wanted(case) * (case.fall + gap)
+    if gap == np.inf:
+        # The values have not slowed down, so nothing tells where they end.
+        return np.inf
     if not gap > target:
         return 0.0 if gap <= target else np.inf
     size = pace.last if step is None else step

@@ -10,6 +10,8 @@ from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.steps.cures import by_itself
 from steepest.inspection.diagnosis.steps.way import FAR, Way
+from steepest.inspection.diagnosis.words import FROM_RECORD, shown
+from steepest.printable import listed
 
 NAME = "ill-conditioned"
 # With a condition number κ plain descent with the best fixed step shrinks the gap a hundredfold in about 1.15 κ steps:
@@ -55,11 +57,13 @@ def ill_conditioned(case: Case, way: Way) -> Iterator[Finding]:
         f"The function is {times} times steeper in one direction{f', along {steep},' if steep else ''} than in another"
         f"{names}: a step short enough for the first hardly moves in the second."
     )
-    source = "measured at the best point" if way.is_probed else "judged from the trace alone"
-    evidence = f"The largest curvature is {way.top:.3g}, and that of the way left {way.ahead:.3g}, {source}."
+    source = " at the best point" if way.is_probed else " seen on the way"
+    evidence = f"The largest curvature{source} is {shown(way.top)}, and that along the way left {shown(way.ahead)}."
     if (after := _rescaled(case)) < 0.5 * way.condition:
-        evidence += f" Rescaled parameters would lower the factor to {after:,.3g}."
-    cure, call = "Leave the step and the direction out: bfgs learns the scales", by_itself(case)
+        evidence += f" Rescaled parameters would lower the factor to {shown(after)}."
+    if not way.is_probed:
+        evidence += f" {FROM_RECORD}"
+    cure, call = "Leave the step and the direction out: the default rules learn the scales", by_itself(case)
     if case.call is None:
         cure, call = "Rescale the parameters or columns, or use momentum", "momentum = 0.9"
     elif case.fit is not None:
@@ -98,7 +102,7 @@ def _named(case: Case, way: Way) -> tuple[str, str]:
 
     def along(vector: np.ndarray) -> str:
         order = np.argsort(-np.abs(vector))
-        return " and ".join(names[k] for k in order[:MOST_NAMED] if abs(vector[k]) > NAMED)
+        return listed([names[k] for k in order[:MOST_NAMED] if abs(vector[k]) > NAMED])
 
     flattest = int(np.argmax(found.gaps)) if way.stuck is None else way.stuck
     steep, flat = along(found.vectors[-1]), along(found.vectors[flattest])

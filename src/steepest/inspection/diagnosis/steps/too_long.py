@@ -8,8 +8,10 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.pace import OTHER
 from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
 from steepest.inspection.diagnosis.steps.way import NEAR, Way
+from steepest.inspection.diagnosis.words import shown, step_word
 from steepest.inspection.plots.causes.stability import CEILINGS, largest_stable
 
 NAME = "step above the stability limit"
@@ -46,6 +48,9 @@ def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
     pace = case.pace
     if not pace.is_given or pace.is_metric:
         return
+    if pace.rule == OTHER and not way.grew:
+        # The limit 2 / λ is that of plain steps; Adam jumps a little around a minimum at any rate.
+        return
     if pace.is_scaled:
         yield from _scaled(case, way)
         return
@@ -62,23 +67,28 @@ def step_above_limit(case: Case, way: Way) -> Iterator[Finding]:
         return
     if step > limit:
         grow = "the steps grow instead of shrinking" if way.grew else "the steps jump to and fro over the minimum"
-        text = f"Each step was too long: {step:.3g}, and above {limit:.3g} {grow}."
+        text = f"Each step was too long: {shown(step)}, and above {shown(limit)} {grow}."
     else:
         text = (
-            f"The steps of {step:.3g} are at the edge of stability, which is {limit:.3g}: they jump to and fro over "
-            "the minimum, and hardly shrink."
+            f"The steps of {shown(step)} are almost too long: they jump to and fro over the minimum and hardly "
+            f"shrink, and above {shown(limit)} they would grow."
         )
     shorter = rounded(limit / 2)
     # Where the curvature differs from place to place, no fixed step may do.
     is_steady = case.top_seen <= 1.5 * top or not np.isfinite(case.top_seen)
-    count, cure = max(pace.count, 1.0), f"Take a step of {shorter:g}, half the limit"
+    count, cure = max(pace.count, 1.0), f"Take a {step_word(case)} of {shorter:g}, half the limit"
     call = with_step(case, limit / 2)
     if case.call is not None and not (is_steady and way.is_probed and _arrives(case, limit / 2, count)):
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
+    evidence = f"{source} is {shown(top)}, and the limit is {_in_words(CEILINGS[rule][1])}."
     yield Finding(
-        "warning", NAME, text, f"{cure}.", f"{source} is {top:.3g}, and the limit is {CEILINGS[rule][1]}.", call,
-        "StabilityDisplay" if way.is_probed else "DescentDisplay", confidence,
+        "warning", NAME, text, f"{cure}.", evidence, call,
+        "StabilityDisplay", confidence,
     )  # fmt: skip
+
+
+def _in_words(formula: str) -> str:
+    return formula.replace("λ", "curvature").replace("μ", "momentum")
 
 
 def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
@@ -94,18 +104,19 @@ def _steepest(case: Case, way: Way) -> tuple[float, float, str]:
         if pace.peak >= EDGE * limit and is_met:
             if way.is_probed:
                 return top, 0.96, "The largest curvature that was measured"
-            return top, 0.85, "Judged from the trace alone: the largest curvature seen there"
+            return top, 0.85, "Judged from the record alone: the largest curvature seen there"
         if way.is_probed and not way.grew:
             # The curvature is low on both sides and between them: this is a kink.
             return np.nan, 0.0, ""
     # The rows between which a descent grew show the curvature that made it grow.
     rule = pace.rule if pace.rule in CEILINGS else "Plain"
-    unstable = case.secants[pace.peak > EDGE * largest_stable(rule, pace.decay, case.secants)]
+    # What grew was above the limit, not only near it.
+    unstable = case.secants[pace.peak > (1.0 if way.grew else EDGE) * largest_stable(rule, pace.decay, case.secants)]
     if unstable.size and not _is_kink(case):
         top = float(unstable.min() if way.grew else unstable.max())
-        return top, 0.85 if way.grew else 0.6, "Judged from the trace alone: the curvature seen there"
+        return top, 0.85 if way.grew else 0.6, "Judged from the record alone: the curvature seen there"
     if way.grew and pace.rule in ("Plain", "") and np.isfinite(ratio := _growth(case)) and ratio > 1:
-        return (1 + ratio) / pace.peak, 0.7, "Judged from how the trace grows: the curvature there"
+        return (1 + ratio) / pace.peak, 0.7, "Judged from the record alone: the curvature by which it grows"
     return np.nan, 0.0, ""
 
 
@@ -208,12 +219,14 @@ def _scaled(case: Case, way: Way) -> Iterator[Finding]:
         return
     distance = float(np.abs(case.curvature.newton).max()) if case.curvature is not None else np.nan
     far = f", and the minimum is only about {distance:.2g} away" if distance < pace.last else ""
-    text = f"Each step moves the parameters by up to about {pace.last:.3g}{far}, so it jumps past the minimum."
-    evidence = f"The last values lie {above:.3g} above the best one that can be seen, of a descent of {whole:.3g}."
+    text = f"Each step moves the parameters by up to about {shown(pace.last)}{far}, so it jumps past the minimum."
+    evidence = (
+        f"The last values lie {shown(above)} above the best one that can be seen, of a descent of {shown(whole)}."
+    )
     shorter = rounded(pace.peak / FEWER)
-    cure, call = f"Take a rate of {shorter:g}, and more steps", f"learning_rate = {shorter:g}"
+    cure, call = f"Take a {step_word(case)} of {shorter:g}, and more steps", f"learning_rate = {shorter:g}"
     if case.call is not None:
         cure, call = "Leave the step out, so that its size is chosen for you", by_itself(case)
     yield Finding(
-        "warning", NAME, text, f"{cure}.", evidence, call, "DescentDisplay", (0.9 if way.grew else 0.85) * way.trust
+        "warning", NAME, text, f"{cure}.", evidence, call, "StabilityDisplay", (0.9 if way.grew else 0.85) * way.trust
     )

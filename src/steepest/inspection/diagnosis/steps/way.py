@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.pace import METRIC
+from steepest.inspection.diagnosis.pace import METRIC, OTHER
 from steepest.trace import Outcome
 
 # A run that is this near to the end, as a share of the whole descent, has done what a fixed step is asked for.
@@ -183,7 +183,7 @@ def _bounces(case: Case) -> bool:
 def _ahead_seen(case: Case) -> float:
     """Return the curvature along the way that is left, from the rate: the gap shrinks by exp(-2tλ) in a step."""
     pace = case.pace
-    if not (pace.is_given or pace.rule == "Plain") or pace.is_scaled or pace.is_metric:
+    if not (pace.is_given or pace.rule == "Plain") or pace.is_scaled or pace.is_metric or pace.rule == OTHER:
         return np.nan
     # The rate of a schedule is that of steps of its largest size.
     size = pace.peak if pace.is_given else pace.total / pace.count
@@ -218,6 +218,8 @@ def _wasted(case: Case, top: float, ahead: float) -> float:
         return 1.0
     if pace.is_metric or pace.rule in METRIC:
         return 1 / pace.peak
+    if pace.rule == OTHER:
+        return np.nan
     if pace.is_scaled:
         return _wasted_by_distance(case)
     least = ahead if np.isfinite(ahead) else top

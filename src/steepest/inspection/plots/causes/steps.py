@@ -83,7 +83,7 @@ def computed(f: Callable[[np.ndarray], object], points: Sequence[np.ndarray], si
             except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
                 if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
                     raise NotAtHandError(
-                        f"{what} needs the function and this run lacks it, because it was loaded: "
+                        f"{what} needs the function and this run lacks it, because it was loaded or recorded: "
                         "draw a run before you save it, or use DescentDisplay.from_run(run)"
                     ) from None
     return found
