@@ -377,7 +377,7 @@ class TestSaved:
         # Folders that earlier versions wrote have these, but for direction and those after it, and must load.
         st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
         names = """
-            result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
+            call result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
             trace model columns solver onward encoding target classes loss score notes direction uncertainty
             bounds fixed at_bound path warnings
         """
