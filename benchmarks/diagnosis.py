@@ -38,7 +38,7 @@ SABOTAGES = {
 # The halves have their own seeds and severities: those of the scored half are drawn, those of the other are fixed.
 SEEDS = {"develop": 1, "scored": 2}
 FIXED = (0.1, 0.35, 0.6, 0.85)
-# What is counted for a trial in which something raised: neither right nor silent.
+# The name under which a trial that raised an exception is counted; it counts as wrong.
 FAILED = "an exception"
 # The trials of each sabotaged cause, and of all healthy kinds together.
 EACH, ALL_HEALTHY = 20, 300

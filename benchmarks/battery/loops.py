@@ -13,7 +13,7 @@ from battery.trial import HEALTHY, Trial
 import steepest as st
 
 ROWS, COLUMNS = 512, 8
-# What a loop may log beside its losses.
+# The sets of further numbers that loops log beside their losses.
 LOGGED = ((), ("rate",), ("rate", "validation"), ("rate", "gradient"), ("rate", "gradient", "x"))
 
 

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 MOST_NUMBERS = 8
 # So deep lists and dicts are written out.
 MOST_DEPTH = 16
-# Where the objects are that users make, by the module of their class.
+# The public place of each kind of object, by the module of its class.
 HOMES = {
     "steepest.rules.directions": "st.directions",
     "steepest.rules.steps": "st.steps",

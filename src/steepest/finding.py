@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Level = Literal["warning", "note"]
-# What the message of a run ends with, if the run failed and the message does not have the whole cause.
+# The end of the message of a run that failed, unless the message already names the whole cause.
 HINT = "; diagnose() looks for the cause"
 
 

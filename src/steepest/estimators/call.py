@@ -63,7 +63,7 @@ class EstimatorCall(Call):
 
     def changed(self, name: str | None = None, **changes: object) -> Call:
         """Return the call with other arguments, which have the names of `fit`; of `fit` itself if need be."""
-        # What an estimator has no parameter for was not given, and needs not be left out.
+        # The cure may leave out arguments that an estimator does not have: they were never given.
         ours = {
             key: value
             for key, value in _ours(changes).items()

@@ -5,8 +5,10 @@ import pickle
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import steepest as st
 from steepest.finding import HINT, Finding
 from steepest.inspection.diagnosis import diagnose as rooms
 from steepest.inspection.diagnosis.diagnosis import TRY, WIDTH, Diagnosis
@@ -106,3 +108,19 @@ def test_consequences_are_left_out_and_the_surest_comes_first(monkeypatch):
         objective=0,
     )
     assert [each.name for each in rooms.diagnose(run)] == [LONG.name, sure.name]
+
+
+@pytest.mark.parametrize(("size", "step"), [(3, 0.3), (3, 0.01), (8, 1e-4)])
+def test_differences_take_no_more_values_than_twenty_gradients(size, step):
+    calls = []
+
+    def f(x):
+        # float() keeps the function from being traced.
+        calls.append(1)
+        return sum((k + 1) * (float(each) - 1) ** 2 for k, each in enumerate(x)) + 0.1 * abs(float(x[0]))
+
+    run = st.minimize(f, np.full(size, 3.0), step=step, iterations=40)
+    assert run.kind == "differences"
+    calls.clear()
+    run.diagnose()
+    assert 0 < len(calls) <= 20 * (2 * size + 1)

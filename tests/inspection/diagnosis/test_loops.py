@@ -114,3 +114,14 @@ def test_an_absurd_row_of_a_table_has_its_number_there():
     # Counted from 1, and with the rows held out, unless this row was held out itself.
     assert found[0].text.startswith("Row 78 makes up 100 % ")
     assert "nothing learned" not in [finding.name for finding in found]
+
+
+def test_a_loss_that_was_never_a_number_is_named_and_one_that_was_not_recorded_is_not():
+    rec = st.Recorder()
+    for _ in range(5):
+        rec.step(float("nan"))
+    assert named(rec.run) == ["not finite"]
+    rec = st.Recorder()
+    for k in range(5):
+        rec.step(gradient=[0.5**k, 0.0])
+    assert not rec.run.diagnose()

@@ -57,7 +57,7 @@ class HiddenLayer:
 
 
 class _Seen(NamedTuple):
-    """What is known of an array in traced code: its numbers (None in a first pass), and where it comes from."""
+    """An array in traced code: its numbers, which are None in a first pass, and whether it depends on the point."""
 
     value: Any
     depends: bool = False

@@ -23,7 +23,7 @@ class Cause(NamedTuple):
     outranks: tuple[str, ...] = ()
 
 
-# What a run that has no good way down seems to lack.
+# A run without a good way down also looks as if its steps were too small, or too few.
 SLOW = ("step far too small", "schedule ended too early", "too few iterations", "ill-conditioned")
 ENDLESS = ("unbounded below", "no finite optimum")
 STEPS = ("step above the stability limit", *SLOW)

@@ -13,7 +13,7 @@ from steepest.printable import printable
 # The columns of a text. Chosen, not measured: so wide a window is usual. Code is not broken, so that it can be pasted.
 WIDTH = 100
 NOTHING = "Nothing suspicious was found."
-# What may help if a run failed and no finder knows why.
+# The advice for a run that failed when no finder has a cause.
 TRY = (
     "Things to try: leave out step= and direction=, so that each step chooses its size; start elsewhere; "
     "if you wrote the gradient yourself, test it with st.check_gradient."

@@ -11,8 +11,8 @@ from steepest.inspection.protocol import BatchedFitLike, HiddenLike, RunLike
 
 # A diagnosis may cost as much as this many gradients.
 MOST_GRADIENTS = 20.0
-# What a value and a product with the Hessian cost, in gradients: by reverse mode a gradient takes up to five values
-# (Baur and Strassen, 1983), and a product is the derivative of a gradient.
+# The cost of a value and of a product with the Hessian, in gradients: by reverse mode a gradient takes up to five
+# values (Baur and Strassen, 1983), and a product is the derivative of a gradient.
 VALUE, PRODUCT = 0.25, 2.0
 
 
@@ -41,6 +41,13 @@ class FunctionAtHand:
     def is_at_hand(self) -> bool:
         """Whether the function can be evaluated at least once more."""
         return self.left >= 1.0
+
+    @property
+    def _overhead(self) -> float:
+        """What differences have spent to find their steps, in gradients of two values for each coordinate."""
+        objective: Any = getattr(getattr(self.run, "fit", self.run), "objective", None)
+        differences = getattr(objective, "differences", None)
+        return differences.overhead / differences.paid if differences is not None else 0.0
 
     def value(self, x: np.ndarray) -> float | None:
         """Return the value at a flat point.
@@ -158,7 +165,8 @@ class FunctionAtHand:
         """
         try:
             cost = rows.size / fit.rows_learnt
-        except Exception:  # noqa: BLE001 - a fit without such gradients raises errors of several kinds
+        except RuntimeError:
+            # A fit that was loaded has no rows.
             return None
         return self._once("rows", x, rows, cost, lambda: fit.batch_gradients(x, rows))
 
@@ -186,10 +194,12 @@ class FunctionAtHand:
         if key not in self._known:
             if cost > self.left:
                 return None
+            before = self._overhead
             self.left -= cost
             try:
                 with np.errstate(all="ignore"):
                     self._known[key] = call()
             except Exception:  # noqa: BLE001 - the user's function may raise anything
                 self._known[key] = None
+            self.left -= self._overhead - before
         return self._known[key]

@@ -1,4 +1,4 @@
-"""What the record of a user's own loop shows of it: whether its values are those of batches, and its rule of steps."""
+"""Facts of a recorded loop: whether its values are those of batches, and whether its steps are plain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong of learning from batches, and of networks: each file here looks for one cause."""
+"""The finders for networks and for over-fitting: each file here looks for one cause."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from steepest.inspection.diagnosis.words import FROM_RECORD
 NAME = "over-fitting"
 # The loss on other rows has risen if it is this share above its least value, and by so many times its scatter.
 RISE, SCATTER = 0.1, 4.0
-# Of fewer losses nothing is said; and a rise counts if it is this many times the other ups and downs, or this share of
-# the least loss.
+# A judgement needs at least FEWEST losses. A rise counts if it is CLEAR times the other ups and downs, or FAR times the
+# least loss.
 FEWEST, CLEAR, FAR = 6, 2.0, 0.5
 # The gap is large if the loss on other rows is this many times that on the training rows, as it is for a linear model
 # of half as many columns as rows: (1 + 1/2) / (1 - 1/2); and if other rows are predicted poorly: above this share of

@@ -1,4 +1,4 @@
-"""What can be wrong of noise, rounding and time: each file here looks for one cause."""
+"""The finders for noise, rounding and lost time: each file here looks for one cause."""
 
 from __future__ import annotations
 

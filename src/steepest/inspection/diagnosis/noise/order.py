@@ -23,7 +23,7 @@ from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
 NAME = "unshuffled rows"
-# So many random orders are compared with that of the rows: if all of them give less difference between blocks, the
+# The order of the rows is compared with ORDERS random ones. If each of those gives less difference between blocks, the
 # order is chance in less than one of 200 cases.
 ORDERS, BLOCKS = 200, 20
 # The variance between blocks must be so many times that of chance: less bends the path too little to matter.

@@ -80,7 +80,8 @@ def batches(case: Case) -> Batches | None:
 def _count(case: Case) -> int:
     try:
         return int(case.fit.rows_learnt) if isinstance(case.fit, BatchedFitLike) else 0
-    except Exception:  # noqa: BLE001 - a fit that was loaded has no rows
+    except RuntimeError:
+        # A fit that was loaded has no rows.
         return 0
 
 

@@ -10,7 +10,7 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.cures import changed
 from steepest.inspection.diagnosis.words import shown
 from steepest.inspection.protocol import TableFitLike
 from steepest.trace import Outcome

@@ -88,7 +88,7 @@ def dependent_columns(case: Case) -> Iterator[Finding]:
     if rows.kind == "network" or rows.is_penalised:
         # A network and a penalty choose between nearly equal columns; equal ones are still a mistake.
         combined = []
-    # Where the descent did not arrive, flat directions are the likelier reason.
+    # If the descent did not arrive, dependent columns are the likely reason: they make the loss flat.
     sure = 0.8 if case.outcome.success else 0.9
     if rows.kind == "network":
         sure = 0.7

@@ -10,30 +10,13 @@ import numpy as np
 from steepest.call import Code
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import changed
 
 # What belongs to a descent or to another model, and is left to the defaults.
 DESCENT = ("step", "direction", "rescale", "epochs", "batch_size", "shuffle", "tolerance", "seconds", "forget")
 OWN = ("start", "bounds", "fixed", "loss", "penalty", "validation")
 # The most rows that are written out.
 MOST_ROWS = 20
-
-
-def changed(case: Case, **changes: Any) -> str:
-    """Return the call of the run with other arguments; "" if the call is not known.
-
-    Parameters
-    ----------
-    case : Case
-        The run.
-    **changes : object
-        The arguments.
-
-    Returns
-    -------
-    str
-        The code.
-    """
-    return "" if case.call is None else str(case.call.changed(**changes))
 
 
 def without_columns(case: Case, rows: RowsAtHand, columns: Sequence[int]) -> str:

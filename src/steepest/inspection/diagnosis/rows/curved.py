@@ -14,7 +14,8 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.rows.cures import changed, with_model, with_products
+from steepest.inspection.diagnosis.cures import changed
+from steepest.inspection.diagnosis.rows.cures import with_model, with_products
 from steepest.inspection.diagnosis.rows.outliers import has_settled, outliers_of
 from steepest.inspection.protocol import TableFitLike
 

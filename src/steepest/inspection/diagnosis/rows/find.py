@@ -1,4 +1,4 @@
-"""What can be wrong of the rows of a fit: each file here looks for one cause, or for causes of one kind."""
+"""The finders for the rows of a fit: each file here looks for one cause, or for causes of one kind."""
 
 from __future__ import annotations
 

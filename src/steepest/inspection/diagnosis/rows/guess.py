@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.cures import changed
 
 # The model explains hardly anything, and straight lines in the columns so much.
 HARDLY, MUCH = 0.05, 0.3

@@ -11,7 +11,8 @@ from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.at_hand import RowsAtHand
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.rows.cures import changed, without_rows
+from steepest.inspection.diagnosis.cures import changed
+from steepest.inspection.diagnosis.rows.cures import without_rows
 from steepest.inspection.protocol import TableFitLike
 from steepest.printable import listed
 from steepest.statistics.influence import WeightedStep, cooks_distances

@@ -8,7 +8,7 @@ from dataclasses import replace
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.causes import ORDER
-from steepest.inspection.diagnosis.rows.cures import changed
+from steepest.inspection.diagnosis.cures import changed
 from steepest.inspection.diagnosis.rows.outliers import bends_to_far_rows
 from steepest.inspection.protocol import TableFitLike
 

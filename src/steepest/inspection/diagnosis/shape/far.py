@@ -9,11 +9,10 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.pictures import ANY, of_function
 from steepest.inspection.diagnosis.shape.ground import (
     best_row,
-    by_default,
-    is_batched,
     is_of_function,
     named,
     rounding,
@@ -41,7 +40,7 @@ def endless(case: Case) -> Iterator[Finding]:
             case, name, f"{facts[:1].upper()}{facts[1:]}.", "The run followed the values outwards (measured).", 0.95
         )
         return
-    if is_batched(case) or _has_classes(case) or len(case.trace) < 3:
+    if case.is_batched or _has_classes(case) or len(case.trace) < 3:
         return
     found = _followed(case) if case.function.is_at_hand and case.points is not None else _traced(case)
     if found:
@@ -71,7 +70,7 @@ def _bounded(case: Case) -> str:
     start = start_of(case)
     if start is None or isinstance(start, dict) or len(x[0]) > 8:
         return ""
-    return by_default(case, bounds=[(low, high)] * len(x[0]) if np.ndim(start) else (low, high))
+    return by_itself(case, bounds=[(low, high)] * len(x[0]) if np.ndim(start) else (low, high))
 
 
 def _has_classes(case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""What can be wrong of the function: its gradient and its shape; each file here looks for one cause."""
+"""The finders for the function, its gradient and its shape: each file here looks for one cause."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.pictures import of_function
-from steepest.inspection.diagnosis.shape.ground import by_default, last_row, named
+from steepest.inspection.diagnosis.shape.ground import last_row, named
 from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
@@ -23,6 +24,8 @@ def not_finite(case: Case) -> Iterator[Finding]:
     """Find steps into a region where the function has no finite value."""
     bad = np.flatnonzero(~np.isfinite(case.value))
     row = last_row(case)
+    if case.outcome is Outcome.RECORDED and len(bad) == len(case.value) > 0:
+        yield from _never_finite(case)
     if row is None or (case.outcome is not Outcome.NON_FINITE and not (case.outcome is Outcome.RECORDED and bad.size)):
         return
     known = case.value[np.isfinite(case.value)]
@@ -52,6 +55,14 @@ def not_finite(case: Case) -> Iterator[Finding]:
     yield _finding(case, text, evidence, 0.7 if grows else 0.96)
 
 
+def _never_finite(case: Case) -> Iterator[Finding]:
+    """Find a loop whose loss was never a finite number; one that did not record its loss has other numbers."""
+    others = np.concatenate([case.slope, case.validation])
+    if not np.isfinite(others).any():
+        text = "The loss was never a finite number, from the first step on, so the loop could learn nothing."
+        yield _finding(case, text, FROM_RECORD, 0.7)
+
+
 def function_raised(case: Case) -> Iterator[Finding]:
     """Find a function that raised an exception."""
     if case.outcome is not Outcome.RAISED:
@@ -64,7 +75,7 @@ def function_raised(case: Case) -> Iterator[Finding]:
         f"The function raised an exception: {facts}.",
         cure,
         "The message is that of the function.",
-        by_default(case),
+        by_itself(case),
         of_function(case),
         0.98,
     )
@@ -77,7 +88,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding
             "Take a smaller learning rate; if it happens again, look at that step for a logarithm or a root of a "
             "number below 0, a division by 0, a number too large for its type, or a row with a missing value."
         )
-    call = by_default(case) or "learning_rate = learning_rate / 10"
+    call = by_itself(case) or "learning_rate = learning_rate / 10"
     return Finding("warning", "not finite", text, cure, evidence, call, of_function(case), confidence)
 
 

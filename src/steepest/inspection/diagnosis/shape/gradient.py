@@ -10,7 +10,8 @@ import numpy as np
 from steepest.call import Code
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.shape.ground import best_row, by_default, gradients_of
+from steepest.inspection.diagnosis.cures import by_itself
+from steepest.inspection.diagnosis.shape.ground import best_row
 from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.trace import Outcome
 
@@ -69,7 +70,7 @@ def _in_words(facts: str) -> str:
 
 def _uphill(case: Case) -> str:
     """Return that the steps of a loop were added where they belong subtracted; "" if they were not."""
-    g, x = gradients_of(case), case.points
+    g, x = case.gradients, case.points
     if g is None or x is None or len(g) != len(x) or len(x) < LEAST + 1 or case.trace.stride > 1:
         return ""
     with np.errstate(all="ignore"):
@@ -103,13 +104,13 @@ def _without(case: Case) -> str:
     if str(case.call.arguments.get("gradient")) == "True":
         f = type(case.call)("", {"f": case.call.arguments.get("f")}, ["f"])
         own = str(f).removeprefix("st.(").removesuffix(")")
-        return by_default(case, f=Code(f"lambda *x: {own}(*x)[0]"), gradient=None)
-    return by_default(case, gradient=None)
+        return by_itself(case, f=Code(f"lambda *x: {own}(*x)[0]"), gradient=None)
+    return by_itself(case, gradient=None)
 
 
 def _contradictions(case: Case) -> tuple[np.ndarray, np.ndarray] | None:
     """Return by how much the changes of the value exceed what gradients allow, with signs, and their size."""
-    g, x = gradients_of(case), case.points
+    g, x = case.gradients, case.points
     if g is None or x is None or len(g) != len(x) or len(x) < LEAST or case.trace.stride > 1:
         return None
     with np.errstate(all="ignore"):
@@ -143,7 +144,7 @@ def _by_the_record(case: Case) -> str:
         return ""
     k = int(np.flatnonzero(known)[np.argmax(np.abs(excess[known]) / size[known])])
     change = case.value[k + 1] - case.value[k]
-    g, x = gradients_of(case), case.points
+    g, x = case.gradients, case.points
     assert g is not None
     assert x is not None
     expected = float((g[k] + g[k + 1]) @ (x[k + 1] - x[k]) / 2)

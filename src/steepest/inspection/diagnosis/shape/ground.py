@@ -1,4 +1,4 @@
-"""What several finders of this room share: where the descent ended, how far it went, and the call by default rules."""
+"""What several finders of this room share: where the descent ended and how far it went."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from steepest.inspection.diagnosis.case import Case
 from steepest.trace import Outcome
 
-# The arguments that choose the steps and their number, in calls of `minimize` and of `fit`.
-STEPS = ("step", "direction", "iterations", "epochs", "batch_size")
 EPS = float(np.finfo(float).eps)
 
 
@@ -42,13 +40,6 @@ def rounding(value: float) -> float:
     return 64 * EPS * abs(value)
 
 
-def by_default(case: Case, **changes: object) -> str:
-    """Return the call with the default rules and without a limit of steps; "" if it is not known."""
-    if case.call is None:
-        return ""
-    return str(case.call.changed(None, **{**dict.fromkeys(STEPS), **changes}))
-
-
 def start_of(case: Case) -> Any:
     """Return the start that was given; None if it is not known."""
     given = case.asked("start")
@@ -68,26 +59,6 @@ def is_fixed(case: Case) -> bool:
         return case.outcome is Outcome.COMPLETED
     step = case.call.arguments.get("step", case.call.arguments.get("learning_rate"))
     return step is not None and str(step).strip("'\"") != "auto"
-
-
-def is_batched(case: Case) -> bool:
-    """Return whether the steps were taken on batches of rows."""
-    return case.is_batched
-
-
-def gradients_of(case: Case) -> np.ndarray | None:
-    """Return the gradient of each row: recorded, or told by the moves of plain descent; None if not known."""
-    given = getattr(case.run, "gradients", None)
-    if given is not None:
-        return case.sign * np.asarray(given, dtype=float)
-    x, run = case.points, case.run
-    direction = getattr(run, "direction", {}) or {}
-    held = getattr(run, "bounds", {}) or getattr(run, "within", None) is not None
-    if x is None or len(x) < 2 or direction.get("name") != "Plain" or case.trace.stride > 1 or held or is_batched(case):
-        return None
-    with np.errstate(all="ignore"):
-        moved = (x[:-1] - x[1:]) / case.size[1:, None]
-    return np.vstack([moved, np.full((1, x.shape[1]), np.nan)])
 
 
 def named(case: Case, x: np.ndarray) -> str:

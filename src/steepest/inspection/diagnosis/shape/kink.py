@@ -8,8 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.pictures import of_function
-from steepest.inspection.diagnosis.shape.ground import by_default, is_batched, is_fixed, last_row, rounding
+from steepest.inspection.diagnosis.shape.ground import is_fixed, last_row, rounding
 from steepest.inspection.diagnosis.words import FROM_RECORD
 from steepest.trace import Outcome
 
@@ -26,7 +27,7 @@ CLEAR = 1e-3
 def kink(case: Case) -> Iterator[Finding]:
     """Find steps that bounce around a kink."""
     row = last_row(case)
-    if row is None or row < 6 or is_batched(case) or not is_fixed(case) or case.outcome is Outcome.CONVERGED:
+    if row is None or row < 6 or case.is_batched or not is_fixed(case) or case.outcome is Outcome.CONVERGED:
         return
     rows = np.arange(max(0, row - LATE, row // 2), row + 1)
     value = case.value[rows]
@@ -70,7 +71,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding
     cure = "Let the learning rate shrink, or smooth the kink."
     if case.call is not None:
         cure = "Leave the step out: the default rules find kinks; steps that shrink, or smoothing the kink, help too."
-    call = by_default(case) or "learning_rate = learning_rate / (1 + step) ** 0.5"
+    call = by_itself(case) or "learning_rate = learning_rate / (1 + step) ** 0.5"
     return Finding("warning", "kink", text, cure, evidence, call, of_function(case), confidence)
 
 

@@ -8,10 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.shape.ground import (
     best_row,
-    by_default,
-    is_batched,
     is_of_function,
     named,
     scale_of,
@@ -66,7 +65,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding
     call, made = case.call, ""
     if call is not None and is_of_function(case):
         asked = call.get("restarts")
-        made = by_default(case, restarts=max(20, 2 * asked) if isinstance(asked, int) else 20, rng=0, **_around(case))
+        made = by_itself(case, restarts=max(20, 2 * asked) if isinstance(asked, int) else 20, rng=0, **_around(case))
     return Finding("warning", "several minima", text, cure, evidence, made, "", confidence)
 
 
@@ -87,7 +86,7 @@ def _around(case: Case) -> dict[str, object]:
 def _beyond(case: Case) -> tuple[np.ndarray, float, float] | None:
     """Return a lower point behind a ridge, its value, and the value of the ridge; None if none was met."""
     x, row = case.points, best_row(case)
-    if x is None or row is None or row == 0 or x.shape[1] > MOST_COORDINATES or is_batched(case):
+    if x is None or row is None or row == 0 or x.shape[1] > MOST_COORDINATES or case.is_batched:
         return None
     if not case.function.is_at_hand or getattr(case.run, "within", None) is not None:
         return None

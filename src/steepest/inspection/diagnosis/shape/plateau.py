@@ -8,10 +8,9 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
-    by_default,
-    is_batched,
     is_of_function,
     last_row,
     rounding,
@@ -37,7 +36,7 @@ HARDLY = 0.1
 def plateau(case: Case) -> Iterator[Finding]:
     """Find a descent that stays on almost level ground above lower ground."""
     row, x = last_row(case), case.points
-    if row is None or is_batched(case) or case.outcome is Outcome.CONVERGED:
+    if row is None or case.is_batched or case.outcome is Outcome.CONVERGED:
         return
     flat = case.outcome is Outcome.FLAT
     if x is not None and case.function.is_at_hand and x.shape[1] <= 1_000 and not case.value[row] > case.value[0]:
@@ -91,11 +90,11 @@ def _finding(case: Case, text: str, evidence: str, confidence: float, point: np.
         start = start_of(case)
         near = np.array([float(f"{each:.4g}") for each in point])
         made = (
-            by_default(case, restarts=20, rng=0) if start is None or isinstance(start, dict)
-            else by_default(case, start=near if np.ndim(start) else float(near[0]))
+            by_itself(case, restarts=20, rng=0) if start is None or isinstance(start, dict)
+            else by_itself(case, start=near if np.ndim(start) else float(near[0]))
         )  # fmt: skip
     else:
-        made = by_default(case, restarts=20, rng=0)
+        made = by_itself(case, restarts=20, rng=0)
     return Finding("warning", "plateau", text, cure, evidence, made, of_function(case), confidence)
 
 

@@ -9,11 +9,9 @@ import numpy as np
 from steepest.call import Code, written
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.pictures import of_function
 from steepest.inspection.diagnosis.shape.ground import (
-    by_default,
-    gradients_of,
-    is_batched,
     is_of_function,
     last_row,
     rounding,
@@ -45,7 +43,7 @@ def saddle(case: Case) -> Iterator[Finding]:
     if not case.function.is_at_hand and x is not None:
         yield from _on_a_line(case, x)
     if (
-        case.outcome is Outcome.CONVERGED or is_batched(case) or row is None or x is None or x.shape[1] > 1_000
+        case.outcome is Outcome.CONVERGED or case.is_batched or row is None or x is None or x.shape[1] > 1_000
         or not case.function.is_at_hand or case.value[row] > case.value[0]
     ):  # fmt: skip
         # A descent that climbed is at no saddle, and what it lacks is to be measured by others.
@@ -88,7 +86,7 @@ def _finding(case: Case, text: str, evidence: str, confidence: float) -> Finding
 
 def _on_a_line(case: Case, x: np.ndarray) -> Iterator[Finding]:
     """Find coordinates of a start that never had a slope, though the descent came to rest: a line of symmetry."""
-    g = gradients_of(case)
+    g = case.gradients
     if g is None or len(g) < 2 or g.shape[1] != x.shape[1] or not 2 <= x.shape[1] <= MOST_NAMED:
         return
     g = g[np.isfinite(g).all(axis=1)]
@@ -115,13 +113,13 @@ def aside(case: Case) -> str:
     if is_of_function(case) and x is not None and len(x[0]) <= 8 and start is not None and not isinstance(start, dict):
         moved = x[0] + 0.3 * np.maximum(np.abs(x[0]), 1.0) * np.random.default_rng(0).choice([-1.0, 1.0], len(x[0]))
         moved = np.array([float(f"{each:.4g}") for each in moved])
-        return by_default(case, start=moved if np.ndim(start) else float(moved[0]))
+        return by_itself(case, start=moved if np.ndim(start) else float(moved[0]))
     if not text:
-        return by_default(case)
+        return by_itself(case)
     if isinstance(case.run.x, dict) or case.fit is not None:
         code = "{name: value + 0.3 * np.random.default_rng(k).normal(size=np.shape(value)) for k, (name, value) in"
-        return by_default(case, start=Code(f"{code} enumerate({written(text, 'start')}.items())}}"))
-    return by_default(case, start=Code("start + 0.3 * np.random.default_rng(0).normal(size=np.shape(start))"))
+        return by_itself(case, start=Code(f"{code} enumerate({written(text, 'start')}.items())}}"))
+    return by_itself(case, start=Code("start + 0.3 * np.random.default_rng(0).normal(size=np.shape(start))"))
 
 
 def _downwards(case: Case, x: np.ndarray, slope: np.ndarray) -> tuple[float, np.ndarray] | None:

@@ -1,4 +1,4 @@
-"""Cures by the call: other steps, another number of them, or what steepest chooses by itself."""
+"""Cures by other steps, or another number of them."""
 
 from __future__ import annotations
 
@@ -6,31 +6,6 @@ import math
 from typing import Any
 
 from steepest.inspection.diagnosis.case import Case
-
-# What holds a run back, and is left out to let it choose.
-RULES = ("direction", "step", "learning_rate")
-LIMITS = ("iterations", "epochs", "evaluations", "seconds")
-
-
-def by_itself(case: Case) -> str:
-    """Return the call without a step, a direction and limits; "" if the call is not known.
-
-    Parameters
-    ----------
-    case : Case
-        The run.
-
-    Returns
-    -------
-    str
-        The code.
-    """
-    call = case.call
-    if call is None:
-        return ""
-    name = "minimize" if call.name == "gradient_descent" else None
-    extra = ("rescale",) if call.name == "fit" else ()
-    return str(call.changed(name, **dict.fromkeys((*RULES, *LIMITS, *extra))))
 
 
 def with_step(case: Case, step: float, count: float | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What can be wrong of the steps: their size, their number, and the scales: each file looks for one cause."""
+"""The finders for the size and number of steps, and for scales: each file here looks for one cause."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.steps.cures import by_itself
+from steepest.inspection.diagnosis.cures import by_itself
 from steepest.inspection.diagnosis.steps.way import FAR, Way
 from steepest.inspection.diagnosis.words import FROM_RECORD, shown
 from steepest.printable import listed

@@ -8,7 +8,8 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.steps.cures import LIMITS, by_itself, whole, with_count
+from steepest.inspection.diagnosis.cures import LIMITS, by_itself
+from steepest.inspection.diagnosis.steps.cures import whole, with_count
 from steepest.inspection.diagnosis.steps.need import arrival
 from steepest.inspection.diagnosis.steps.scales import crossing
 from steepest.inspection.diagnosis.steps.way import FAR, Way

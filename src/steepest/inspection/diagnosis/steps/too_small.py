@@ -8,7 +8,8 @@ import numpy as np
 
 from steepest.finding import Finding
 from steepest.inspection.diagnosis.case import Case
-from steepest.inspection.diagnosis.steps.cures import by_itself, rounded, with_step
+from steepest.inspection.diagnosis.cures import by_itself
+from steepest.inspection.diagnosis.steps.cures import rounded, with_step
 from steepest.inspection.diagnosis.steps.need import arrival
 from steepest.inspection.diagnosis.steps.way import ARRIVES, FAR, Way
 from steepest.inspection.diagnosis.words import FROM_RECORD, shown, step_word
