@@ -39,6 +39,14 @@ class TestWrongGradient:
         assert names(run)[0] == "wrong gradient"
         assert names(run, probe=False)[0] == "wrong gradient"
 
+    def test_a_noisy_gradient_is_not_called_wrong(self):
+        chance, level = np.random.default_rng(1), np.linalg.norm(slope(START))
+        run = st.minimize(
+            bowl, START, gradient=lambda x: slope(x) + level * chance.normal(size=2), step=0.02, iterations=150
+        )
+        assert run.outcome == "completed"
+        assert "wrong gradient" not in names(run)
+
     def test_a_right_gradient_is_not_doubted(self):
         assert names(st.minimize(bowl, START, gradient=slope, step=0.1, iterations=200)) == []
 

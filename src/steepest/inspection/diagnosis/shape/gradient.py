@@ -35,12 +35,14 @@ def wrong_gradient(case: Case) -> Iterator[Finding]:
         evidence = "Measured by differences of values during the run."
         yield _finding(_in_words(facts), cure, evidence, _without(case), 0.98)
         return
-    if is_given:
+    is_probed = is_given and case.points is not None and case.function.is_at_hand
+    if is_probed:
         found = _on_the_way(case)
         if found:
             yield _finding(found, cure, "Measured by differences of values at points on the way.", _without(case), 0.95)
             return
-    if is_given or case.outcome is Outcome.RECORDED:
+    # Where the record contradicts the gradient most, probing has looked already: it fits there, or is only noisy.
+    if (is_given and not is_probed) or case.outcome is Outcome.RECORDED:
         found = _by_the_record(case)
         if found:
             evidence = f"Changes of the value were compared with gradient times step. {FROM_RECORD}"
