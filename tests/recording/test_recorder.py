@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,14 @@ def recorded(steps=30, rate=0.1, **options):
         x -= rate * gradient
         gradient[:] = np.nan
     return rec
+
+
+def test_the_seconds_of_a_step_are_those_since_the_recorder_began():
+    began, recorder = time.perf_counter(), st.Recorder()
+    for value in (2.0, 1.0):
+        recorder.step(value)
+    seconds = recorder.run.trace.seconds
+    assert 0 <= seconds[0] <= seconds[1] <= time.perf_counter() - began
 
 
 def test_a_loop_that_changes_its_arrays_in_place():

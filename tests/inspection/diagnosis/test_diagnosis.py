@@ -110,16 +110,17 @@ def test_consequences_are_left_out_and_the_surest_comes_first(monkeypatch):
     assert [each.name for each in rooms.diagnose(run)] == [LONG.name, sure.name]
 
 
-@pytest.mark.parametrize(("size", "step"), [(3, 0.3), (3, 0.01), (8, 1e-4)])
-def test_differences_take_no_more_values_than_twenty_gradients(size, step):
+@pytest.mark.parametrize(("size", "step", "digits"), [(3, 0.01, 15), (3, 0.05, 4), (8, 1e-4, 15)])
+def test_differences_take_no_more_values_than_twenty_gradients(size, step, digits):
+    """Rounded values need long searches for the steps of differences, which count as well."""
     calls = []
 
     def f(x):
         # float() keeps the function from being traced.
         calls.append(1)
-        return sum((k + 1) * (float(each) - 1) ** 2 for k, each in enumerate(x)) + 0.1 * abs(float(x[0]))
+        return round(sum((k + 1) * (float(each) - 1) ** 2 for k, each in enumerate(x)), digits)
 
-    run = st.minimize(f, np.full(size, 3.0), step=step, iterations=40)
+    run = st.minimize(f, np.full(size, 2.0), step=step, iterations=40)
     assert run.kind == "differences"
     calls.clear()
     run.diagnose()

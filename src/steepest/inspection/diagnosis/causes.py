@@ -46,7 +46,7 @@ CAUSES = (
     Cause("kink", (*STEPS, "noise of the function")),
     Cause("plateau", SLOW),
     Cause("several minima"),
-    Cause("answer at a bound"),
+    Cause("answer at a bound", outranks=SLOW),
     Cause("noise of the function"),
     Cause("rounding of float32", ("noise of the function",)),
     Cause("noise of mini-batches", ("step above the stability limit",)),

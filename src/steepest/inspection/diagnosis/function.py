@@ -35,6 +35,8 @@ class FunctionAtHand:
         # A run that was loaded or recorded has no function.
         self.exists = getattr(getattr(run, "fit", run), "objective", None) is not None
         self.left = MOST_GRADIENTS if allowed and self.exists else 0.0
+        # What searches for difference steps have cost at most, for each gradient.
+        self._search = 0.0
         self._known: dict[tuple[str, bytes, bytes], Any] = {}
 
     @property
@@ -137,14 +139,8 @@ class FunctionAtHand:
         array or None
             The gradient, flat.
         """
-        if self.left < 1.0:
-            return None
-        self.left -= 1.0
-        try:
-            with np.errstate(all="ignore"):
-                return self.sign * np.asarray(self.run.gradient_at(x), dtype=float).ravel()
-        except Exception:  # noqa: BLE001 - the user's function may raise anything
-            return None
+        found = self._paid(1.0, lambda: self.run.gradient_at(x))
+        return None if found is None else self.sign * np.asarray(found, dtype=float).ravel()
 
     def on_rows(self, fit: BatchedFitLike, x: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         """Return the gradients of a fit on batches of its rows.
@@ -192,14 +188,26 @@ class FunctionAtHand:
         """Return the result of a call, which is made once for a point, and paid for from the budget."""
         key = (what, np.asarray(x, dtype=float).tobytes(), b"" if v is None else np.asarray(v, dtype=float).tobytes())
         if key not in self._known:
-            if cost > self.left:
+            if not self._affords(cost):
                 return None
-            before = self._overhead
-            self.left -= cost
-            try:
-                with np.errstate(all="ignore"):
-                    self._known[key] = call()
-            except Exception:  # noqa: BLE001 - the user's function may raise anything
-                self._known[key] = None
-            self.left -= self._overhead - before
+            self._known[key] = self._paid(cost, call)
         return self._known[key]
+
+    def _affords(self, cost: float) -> bool:
+        """Return whether a call can be paid for, with the dearest search for difference steps so far."""
+        return cost + (self._search * cost if cost >= 1.0 else 0.0) <= self.left
+
+    def _paid(self, cost: float, call: Callable[[], Any]) -> Any:
+        """Return the result of a call that is paid for from the budget; None if it is too dear, or raises."""
+        if not self._affords(cost):
+            return None
+        before, found = self._overhead, None
+        try:
+            with np.errstate(all="ignore"):
+                found = call()
+        except Exception:  # noqa: BLE001 - the user's function may raise anything
+            found = None
+        search = self._overhead - before
+        self._search = max(self._search, search / cost)
+        self.left -= cost + search
+        return found

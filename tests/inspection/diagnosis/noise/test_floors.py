@@ -10,7 +10,7 @@ from steepest.call import Call
 from steepest.inspection.diagnosis.case import Case
 from steepest.inspection.diagnosis.noise.batch_noise import batch_noise
 from steepest.inspection.diagnosis.noise.compiling import compiling
-from steepest.inspection.diagnosis.noise.order import order
+from steepest.inspection.diagnosis.noise.order import MUCH, _times_more, order
 from steepest.inspection.diagnosis.noise.random_values import random_values
 from steepest.inspection.diagnosis.noise.roughness import roughness
 from steepest.inspection.diagnosis.noise.single import single
@@ -272,3 +272,11 @@ def test_a_trend_is_told_from_noise():
     assert not Tail(noise).still_falls
     assert Tail(noise - 0.05 * np.arange(400)).still_falls
     assert Tail(noise + 0.05 * np.arange(400)).still_rises
+
+
+def test_rows_in_a_random_order_seldom_look_sorted():
+    """Blocks of 40 rows differ by more than MUCH of chance in many of these, and each order is as likely as another."""
+    rng = np.random.default_rng(3)
+    times = [_times_more(rng.normal(size=(40, 1))) for _ in range(40)]
+    assert sum(each > MUCH for each in times) <= 2
+    assert _times_more(np.sort(rng.normal(size=(40, 1)), axis=0)) > MUCH

@@ -82,6 +82,25 @@ class TestKink:
         assert "kink" not in names(st.minimize(bowl, START, step=0.95 / 3, iterations=40))
 
 
+def test_what_a_bound_costs_is_told_by_the_slope_and_a_loop_shows_what_is_held():
+    run = st.minimize(lambda x: (x[0] - 5) ** 2 + x[1] ** 2, np.zeros(2), bounds=[(-1, 2), (None, None)])
+    (found,) = run.diagnose()
+    # The slope at x = 2 is -6, and a tenth of 2 is 0.2.
+    assert "about 1.2." in found.evidence
+    rec, x = st.Recorder(), np.array([0.0, 1.0])
+    for _ in range(60):
+        g = np.array([2 * (x[0] - 5), 2 * x[1]])
+        rec.step((x[0] - 5) ** 2 + x[1] ** 2, gradient=g, x=x, learning_rate=0.1)
+        x = np.minimum(x - 0.1 * g, 2.0)
+    (found,) = rec.run.diagnose()
+    assert found.name == "answer at a bound"
+    assert "x[0] = 2" in found.text
+
+
+def test_starts_that_agree_are_no_several_minima():
+    assert names(st.minimize(bowl, START, restarts=3, rng=0)) == []
+
+
 def test_a_bound_that_holds_the_answer_is_named_and_left_out():
     run = st.minimize(bowl, START, bounds=[(1, None), (None, None)])
     assert names(run) == ["answer at a bound"]
