@@ -20,6 +20,8 @@ SHARE = 0.5
 # In a recorded loop a step that takes so many times longer than the others did something else, and if more than a few
 # do, and together take most of the time, it was not the first compilation.
 LONGER, LEAST_SLOW, LEAST_SECONDS = 20.0, 3, 0.02
+# A step with a search takes about so many calls.
+CALLS = 3.0
 # Other programs interrupt a quick loop, too, and that costs less than this in all.
 LEAST_TOTAL = 0.3
 
@@ -45,7 +47,8 @@ def compiling(case: Case) -> Iterator[Finding]:
         yield from _recorded(case, spent[1:])
     elif case.outcome is Outcome.TIME_LIMIT and case.run.kind == "traced" and case.call is not None:
         total = float(np.nan_to_num(getattr(case.run, "seconds", seconds[-1]), nan=seconds[-1]))
-        usual = float(np.median(spent[1:])) if len(spent) > 1 else _of_gradient(case)
+        # The rows of the first chunk share its time, with that of compiling, so that a call now tells more.
+        usual = min(float(np.median(spent[1:])) if len(spent) > 1 else np.inf, CALLS * _of_gradient(case))
         compiled = total - usual * len(spent)
         if compiled < SHARE * total or usual * LONGER > total:
             return
